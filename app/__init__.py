@@ -1,0 +1,90 @@
+"""The composition root: puts contract, handlers and database together.
+
+`gunicorn app:app` serves the application of this environment's settings. It is made when it is first asked for, so
+that importing this package does nothing.
+"""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import yaml
+from connexion import FlaskApp
+from connexion.middleware import ConnexionMiddleware
+from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.routing import RoutingMiddleware
+from connexion.middleware.server_error import ServerErrorMiddleware
+from connexion.middleware.swagger_ui import SwaggerUIMiddleware
+
+from app.errors import ERRORS
+from app.logs import configure
+from app.pages import add_pages
+from app.settings import ROOT, Settings, SettingsError
+from contract import documents
+from contract import handlers as contract_handlers
+from contract.gateway import Gateway
+from contract.handlers import ContractError, TagResolver
+from contract.stock import BareResponse, FLASK_CONVERTERS, VALIDATORS, LenientRouting, StrictOperation
+from db.engine import Database
+from handlers.database import EXTENSION
+
+SPECIFICATION = ROOT / "openapi" / "items.yaml"
+HANDLERS = "handlers"
+
+
+def create_app(settings: Settings) -> FlaskApp:
+    """The application. Opens no database yet: that happens when a server starts it. Raises `ContractError`."""
+    source = SPECIFICATION.read_bytes()
+    specification = yaml.safe_load(source)
+    database = Database(settings.database_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        database.create()
+        yield
+        database.close()
+
+    application = FlaskApp(__name__, lifespan=lifespan, middlewares=_middlewares(), server_args={"static_folder": None})
+    flask_app = application.app
+    flask_app.url_map.converters.update(FLASK_CONVERTERS)
+    flask_app.response_class = BareResponse
+    flask_app.extensions[EXTENSION] = database
+    add_pages(flask_app, source, specification)
+    application.add_api(
+        specification,
+        jsonifier=documents,
+        resolver=TagResolver(HANDLERS),
+        strict_validation=True,
+        validate_responses=True,
+        validator_map=VALIDATORS,
+    )
+    loaded = application.middleware.apis[0].specification
+    loaded.operation_cls = StrictOperation
+    contract_handlers.check(loaded, HANDLERS)
+    return application
+
+
+def _middlewares() -> list[Any]:
+    """Connexion's stack: its errors and its Swagger UI are replaced by the gateway and by `app.pages`."""
+    replaced: dict[Any, list[Any]] = {
+        ServerErrorMiddleware: [lambda app: Gateway(app, ERRORS)],
+        ExceptionMiddleware: [],
+        SwaggerUIMiddleware: [],
+        RoutingMiddleware: [LenientRouting],
+    }
+    return [new for old in ConnexionMiddleware.default_middlewares for new in replaced.get(old, [old])]
+
+
+def __getattr__(name: str) -> Any:
+    """`app.app` for Gunicorn, and `app.flask_app` for Flask's command line, made together and once."""
+    if name not in ("app", "flask_app"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        settings = Settings.from_environ()
+        configure(settings.log_level)
+        application = create_app(settings)
+    except (SettingsError, ContractError) as error:
+        sys.exit(f"The service cannot start. {error}")
+    globals().update(app=application, flask_app=application.app)
+    return globals()[name]

@@ -1,0 +1,74 @@
+"""Everything that is not an operation of the contract, as Flask routes: the contract itself, and Swagger UI on it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import flask
+from flask import Flask, Response
+from swagger_ui_bundle import swagger_ui_path
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from app.settings import ROOT
+from contract.problems import Problem
+
+UI = ROOT / "app" / "ui"
+UI_FILES = {
+    "index.html": UI,
+    "initialize.js": UI,
+    "swagger-ui.css": swagger_ui_path,
+    "swagger-ui-bundle.js": swagger_ui_path,
+    "swagger-ui-standalone-preset.js": swagger_ui_path,
+    "favicon-16x16.png": swagger_ui_path,
+    "favicon-32x32.png": swagger_ui_path,
+}
+# Swagger UI writes style attributes of its own; scripts come from files of this service alone.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any]) -> None:
+    """Add the pages. `source` is the spec's file as it is; `specification` is what it says, references intact."""
+    documents = {
+        "openapi.yaml": (source, "application/yaml"),
+        "openapi.json": (json.dumps(specification, indent=2, ensure_ascii=False).encode() + b"\n", "application/json"),
+    }
+
+    @flask_app.get("/")
+    def root() -> Any:
+        return flask.redirect(f"{flask.request.root_path}/ui/")
+
+    @flask_app.get("/<any('openapi.yaml', 'openapi.json'):name>")
+    def openapi(name: str) -> Response:
+        content, media_type = documents[name]
+        response = Response(content, mimetype=media_type)
+        response.headers["Cache-Control"] = "no-cache"
+        response.add_etag()
+        return response.make_conditional(flask.request)
+
+    @flask_app.get("/ui/", defaults={"name": "index.html"})
+    @flask_app.get("/ui/<name>")
+    def swagger_ui(name: str) -> Response:
+        if name not in UI_FILES:
+            flask.abort(404)
+        response = flask.send_from_directory(UI_FILES[name], name, etag=True, max_age=0 if name == "index.html" else 3600)
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+    flask_app.register_error_handler(HTTPException, _problem)
+
+
+def _problem(error: HTTPException) -> Any:
+    """Flask's own refusals, as problems; its redirects stay what they are."""
+    code = error.code or 500
+    if code < 400:
+        return error.get_response()
+    if isinstance(error, MethodNotAllowed):
+        allow = ", ".join(sorted(error.valid_methods or ()))
+        detail = f"{flask.request.method} is not a method of this path; its methods are {allow}."
+        raise Problem(405, detail, headers={"Allow": allow})
+    if code == 404:
+        raise Problem(404, f"There is nothing at {flask.request.path[:200]}.")
+    raise Problem(code, error.description or error.name)

@@ -1,0 +1,89 @@
+"""Settings: read from the environment once, checked before anything starts."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class SettingsError(Exception):
+    """One or more settings are not usable; the message names each with what it should be."""
+
+
+def _database_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("must be a database URL, such as sqlite:////data/items.db") from None
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        return url
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    return _one_of("on", "off")(text) == "on"
+
+
+def _setting(default: str, parse: Callable[[str], Any], meaning: str) -> Any:
+    return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "means": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set. Each field is read from the environment variable of its name in upper case."""
+
+    database_url: URL = _setting(
+        f"sqlite:///{ROOT}/var/items.db", _database_url, "Where the items are kept: `sqlite:///FILE` or `postgresql://…`."
+    )
+    host: str = _setting("127.0.0.1", str, "The address to listen on.")
+    port: int = _setting("8000", _whole_number(0, 65535), "The port to listen on; 0 takes a free one.")
+    web_concurrency: int = _setting("2", _whole_number(1, 256), "How many worker processes serve.")
+    log_level: str = _setting("info", _one_of(*LOG_LEVELS), "From which level on things are logged.")
+    access_log: bool = _setting("on", _switch, "Whether every request is logged: `on` or `off`.")
+    graceful_timeout: int = _setting(
+        "30", _whole_number(1, 3600), "Seconds that requests under way have to finish when the service stops."
+    )
+    reload: bool = _setting("off", _switch, "Whether the service starts anew when its code or its spec changes: `on` or `off`.")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings of this environment; empty variables count as not set. Raises `SettingsError`."""
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for setting in fields(cls):
+            text = environ.get(setting.name.upper(), "").strip()
+            if text:
+                try:
+                    values[setting.name] = setting.metadata["parse"](text)
+                except ValueError as error:
+                    wrong.append(f"  - {setting.name.upper()} {error}; it is {text!r}")
+        if wrong:
+            raise SettingsError("These settings cannot be used:\n" + "\n".join(wrong))
+        return cls(**values)

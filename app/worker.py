@@ -1,0 +1,52 @@
+"""Gunicorn's `asgi` worker, whose own errors are problem details like all others.
+
+Requests that are not HTTP (a Content-Length that is not a number, headers beyond the limits) never reach the
+application: the server's protocol answers them, and here is the one place where it can be told how.
+"""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from gunicorn.asgi import protocol
+from gunicorn.workers import gasgi
+
+from contract.problems import MEDIA_TYPE, Problem, title
+
+_DETAILS = {
+    400: "The request is not valid HTTP: {reason}.",
+    414: "The address is longer than this service reads. Shorten it.",
+    431: "The headers are larger than this service reads. Send fewer or shorter ones.",
+}
+
+
+class ProblemProtocol(protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
+    """Gunicorn's HTTP/1.1 protocol; only the form of its errors is ours."""
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        reason = message.strip().rstrip(".") or title(status)
+        problem = Problem(status, _DETAILS.get(status, "{reason}.").format(reason=reason))
+        body = problem.body()
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(body)),
+            "X-Request-Id": uuid4().hex,
+            "Connection": "close",
+            **dict(extra_headers),
+        }
+        head = f"HTTP/1.1 {status} {problem.title}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+        self._safe_write(head.encode("latin-1") + b"\r\n" + body)
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        """The contract has no WebSockets: a request to upgrade is served as what it is without (RFC 9110 §7.8)."""
+        return False
+
+
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
+    """The `asgi` worker with that protocol."""
+
+    async def _serve(self) -> None:
+        # Gunicorn has settings neither for the protocol nor for the reason phrases, of which it knows but some.
+        gasgi.ASGIProtocol = ProblemProtocol
+        protocol._REASON_PHRASES.update({int(status): title(status) for status in HTTPStatus})
+        await super()._serve()

@@ -1,0 +1,79 @@
+"""JSON documents as they arrive: strict, so that what the contract judged is what was sent. And as they leave."""
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+from contract.problems import Problem, Violation, bad_request
+
+_MAX_DIGITS = 400
+
+
+def parse(body: bytes) -> Any:
+    """The document in `body`, or a 400 that says what is wrong with it.
+
+    Stricter than RFC 8259 where it lets senders be ambiguous, as I-JSON (RFC 7493 §2) is: no member twice, no lone
+    surrogates, no NaN or Infinity, and no number beyond what a double or a 400-digit integer can hold.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refusal(f"is not UTF-8: byte {error.start} cannot be read") from None
+    try:
+        document = json.loads(
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+        )
+    except json.JSONDecodeError as error:
+        raise _refusal(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise _refusal("is nested too deeply") from None
+    if "\\u" in text and _has_lone_surrogate(document):
+        raise _refusal("has a lone surrogate, which no text has")
+    return document
+
+
+def dumps(document: Any) -> str:
+    """The document as it leaves: compact, in UTF-8, with a newline at its end for those who read it in a terminal."""
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _refusal(detail: str) -> Problem:
+    return bad_request([Violation("pointer", "", detail)])
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _refusal(f"has the member {json.dumps(name)} twice in one object")
+            seen.add(name)
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise _refusal(f"has a number of more than {_MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise _refusal("has a number that is too large")
+    return value
+
+
+def _constant(name: str) -> float:
+    raise _refusal(f"is not JSON: {name} is not a JSON value")
+
+
+def _has_lone_surrogate(document: Any) -> bool:
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -1,0 +1,192 @@
+"""The outermost middleware: what HTTP asks of every answer, whatever pipeline makes it.
+
+Request ids, `HEAD`, `OPTIONS`, `Allow`, `Accept`, the body's limit, and one place where exceptions become problems.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any
+from uuid import uuid4
+
+from connexion.exceptions import ProblemException
+from connexion.middleware.abstract import SpecMiddleware
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contract import negotiation, problems
+from contract.parameters import header_text
+from contract.problems import Problem
+from contract.routes import Operation, Route, Routes
+
+logger = logging.getLogger(__name__)
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+OPERATION = "contract.operation"
+ADDED_HEADERS = frozenset({"X-Request-Id"})
+DEFAULT_BODY_LIMIT = 1 << 20
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,64}")
+
+ErrorMap = Mapping[type[Exception], Callable[[Any], Problem | None]]
+
+
+class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
+    """ASGI middleware that every request passes first and every answer last.
+
+    `errors` says which exceptions have a problem of their own; None from its function, or any other exception, is a
+    500 that tells the client nothing but the request id.
+    """
+
+    def __init__(self, app: ASGIApp, errors: ErrorMap | None = None) -> None:
+        self.app = app
+        self.errors = errors or {}
+        self.routes: list[Routes] = []
+        self.body_limit = DEFAULT_BODY_LIMIT
+
+    def add_api(self, specification: Any, base_path: str | None = None, **_kwargs: Any) -> None:
+        """Called by Connexion once for each spec."""
+        self.routes.append(Routes(specification, specification.base_path if base_path is None else base_path))
+        self.body_limit = specification.raw.get("x-body-limit", DEFAULT_BODY_LIMIT)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; whatever goes wrong is answered as a problem."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        identity = _request_id(scope)
+        request_id.set(identity)
+        response = _Response(send, identity.encode(), bodiless=scope["method"] == "HEAD")
+        try:
+            await self._serve(scope, receive, response)
+        except ClientDisconnect:
+            logger.debug("The client went away before its request was complete")
+        except Exception as error:
+            if response.started:
+                raise
+            problem = self._problem(error, identity)
+            await send_problem(problem, response)
+
+    async def _serve(self, scope: Scope, receive: Receive, response: "_Response") -> None:
+        route = self._route(scope["path"])
+        if route is None:
+            await self.app(scope, receive, response)
+            return
+        method = scope["method"]
+        if method == "OPTIONS" and method not in route.operations:
+            headers = [(b"allow", route.allow.encode())]
+            await response({"type": "http.response.start", "status": 204, "headers": headers})
+            await response({"type": "http.response.body", "body": b""})
+            return
+        if method == "HEAD" and method not in route.operations:
+            scope["method"] = method = "GET"
+        operation = route.operations.get(method)
+        if operation is None:
+            raise Problem(
+                405,
+                f"{scope['method']} is not a method of this path; its methods are {route.allow}.",
+                headers={"Allow": route.allow},
+            )
+        self._check_accept(scope, operation)
+        if operation.request_body:
+            _check_content_type(scope, operation)
+        scope[OPERATION] = operation
+        await self.app(scope, self._limited(scope, receive), response)
+
+    def _route(self, path: str) -> Route | None:
+        return next((match[0] for routes in self.routes if (match := routes.match(path))), None)
+
+    @staticmethod
+    def _check_accept(scope: Scope, operation: Operation) -> None:
+        accept = header_text(scope["headers"], "accept")
+        if accept and operation.produces and not negotiation.accepts(accept, operation.produces):
+            offered = ", ".join(operation.produces)
+            raise Problem(406, f"This can be sent as {offered}, which the Accept header rules out.")
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """`receive`, unless the body is known to be, or turns out to be, larger than the contract allows (413)."""
+        too_large = Problem(413, f"The body may have at most {self.body_limit} bytes.")
+        length = header_text(scope["headers"], "content-length")
+        if length and int(length) > self.body_limit:
+            raise too_large
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.body_limit:
+                raise too_large
+            return message
+
+        return limited
+
+    def _problem(self, error: Exception, identity: str) -> Problem:
+        if isinstance(error, Problem):
+            return error
+        for kind, translate in self.errors.items():
+            if isinstance(error, kind) and (problem := translate(error)):
+                logger.warning("%d: %r", problem.status, error)
+                return problem
+        if isinstance(error, ProblemException | HTTPException) and error.status_code < 500:
+            return Problem(error.status_code, str(error.detail or problems.title(error.status_code)))
+        logger.error("Unforeseen: %r", error, exc_info=error)
+        detail = "Something went wrong on our side. Quote the request id when you ask about it."
+        return Problem(500, detail, members={"request_id": identity})
+
+
+class _Response:
+    """`send` that adds the request id to every answer, leaves the body of an answer to HEAD out, and knows whether
+    the answer has begun."""
+
+    def __init__(self, send: Send, identity: bytes, *, bodiless: bool) -> None:
+        self._send = send
+        self._identity = identity
+        self._bodiless = bodiless
+        self.started = False
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._identity)]
+        elif self._bodiless:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+async def send_problem(problem: Problem, send: Send) -> None:
+    """Send a problem as the whole answer."""
+    body = problem.body()
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _check_content_type(scope: Scope, operation: Operation) -> None:
+    """415 unless Content-Type is in the contract, with no charset but UTF-8. Case and parameters end here: further in,
+    the header is the media type as the spec writes it. No body needs no Content-Type."""
+    header = header_text(scope["headers"], "content-type")
+    expected = ", ".join(operation.consumes)
+    if header is None:
+        if header_text(scope["headers"], "content-length") in (None, "0") and not _chunked(scope):
+            return
+        says = "there is none"
+    else:
+        name, charset = negotiation.media_type(header)
+        if name in operation.consumes and charset in (None, "utf-8", "utf8"):
+            kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
+            scope["headers"] = [*kept, (b"content-type", name.encode())]
+            return
+        says = f"it says {header[:100]}"
+    advice = f"The body must be sent as {expected} in UTF-8, with the Content-Type header saying so; {says}."
+    raise Problem(415, advice, headers={"Accept": expected})
+
+
+def _chunked(scope: Scope) -> bool:
+    return header_text(scope["headers"], "transfer-encoding") is not None
+
+
+def _request_id(scope: Scope) -> str:
+    given = header_text(scope["headers"], "x-request-id")
+    return given if given and _SANE_REQUEST_ID.fullmatch(given) else uuid4().hex

@@ -1,0 +1,103 @@
+"""operationId = function name: finds the handlers of a contract and stops the start when the two disagree."""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from connexion.resolver import Resolver
+
+from contract.routes import Operation, Routes
+
+
+class ContractError(Exception):
+    """The spec and the program disagree; the message names every place."""
+
+
+def argument(name: str) -> str:
+    """The handler's argument for the parameter or header `name`: `If-None-Match` becomes `if_none_match`."""
+    return re.sub(r"[^0-9a-z_]", "_", name.lower()) if re.search(r"[^0-9A-Za-z_]", name) else name
+
+
+class TagResolver(Resolver):  # type: ignore[misc]  # Connexion has no types
+    """Resolves `operationId: list_items` with the tag `items` to the function `<package>.items.list_items`."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__()
+        self.package = package
+
+    def resolve_function_from_operation_id(self, operation_id: str) -> Callable[..., Any]:
+        """Not how this resolver works: an operation's module depends on its tag."""
+        raise NotImplementedError(operation_id)
+
+    def resolve(self, operation: Any) -> Any:
+        """Connexion's resolution of one of its operations."""
+        from connexion.resolver import Resolution
+
+        tag = operation._operation["tags"][0]
+        return Resolution(getattr(_module(self.package, tag), operation.operation_id), operation.operation_id)
+
+
+def check(specification: Mapping[str, Any], package: str) -> None:
+    """Hold the handlers of `package` against the spec; raise a `ContractError` that names all disagreements."""
+    found = list(_disagreements(specification, package))
+    if found:
+        lines = "\n".join(f"  - {line}" for line in found)
+        raise ContractError(f"The spec and the handlers disagree:\n{lines}")
+
+
+def _disagreements(specification: Mapping[str, Any], package: str) -> Iterator[str]:
+    expected: dict[str, set[str]] = {}
+    for operation in Routes(specification):
+        where = f"{operation.method.upper()} {operation.path}"
+        tags = operation.definition.get("tags", [])
+        if len(tags) != 1 or "operationId" not in operation.definition:
+            yield f"{where} needs an operationId and exactly one tag: they name its handler"
+            continue
+        name, module_name = operation.operation_id, f"{package}.{tags[0]}"
+        expected.setdefault(tags[0], set()).add(name)
+        try:
+            function = getattr(_module(package, tags[0]), name)
+        except (ImportError, AttributeError):
+            yield f"operation {name} ({where}) has no handler: {module_name}.{name} is missing"
+            continue
+        for line in _signature_disagreements(operation, function):
+            yield f"operation {name} ({where}) and its handler {module_name}.{name} differ: {line}"
+    for tag, names in expected.items():
+        for name in sorted(_public_functions(package, tag) - names):
+            yield f"handler {package}.{tag}.{name} has no operation with that operationId and the tag {tag}"
+
+
+def _signature_disagreements(operation: Operation, function: Callable[..., Any]) -> Iterator[str]:
+    declared = {argument(parameter["name"]): parameter for parameter in operation.parameters}
+    always_given = {name for name, p in declared.items() if p.get("required") or "default" in p.get("schema", {})}
+    if operation.request_body:
+        declared["body"] = operation.request_body
+        if operation.request_body.get("required"):
+            always_given.add("body")
+    signature = inspect.signature(function).parameters
+    for name in declared.keys() - signature.keys():
+        yield f"the spec has the parameter {name}, the handler has not"
+    for name in signature.keys() - declared.keys():
+        yield f"the handler has the parameter {name}, the spec has not"
+    for name in declared.keys() & signature.keys():
+        if name not in always_given and signature[name].default is inspect.Parameter.empty:
+            yield f"{name} is optional in the spec and has no default in the handler"
+
+
+def _module(package: str, tag: str) -> ModuleType:
+    return importlib.import_module(f"{package}.{tag}")
+
+
+def _public_functions(package: str, tag: str) -> set[str]:
+    try:
+        module = _module(package, tag)
+    except ImportError:
+        return set()
+    return {
+        name
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }

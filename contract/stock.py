@@ -1,0 +1,213 @@
+"""Connexion's stock pipeline made strict: its own seams (validator map, router) filled with this contract's rules."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import flask
+from connexion.datastructures import MediaTypeDict
+from connexion.exceptions import NonConformingResponseBody
+from connexion.json_schema import Draft4RequestValidator, Draft4ResponseValidator
+from connexion.lifecycle import ConnexionRequest
+from connexion.operations import OpenAPIOperation
+from connexion.middleware.routing import RoutingMiddleware
+from connexion.validators import JSONRequestBodyValidator, JSONResponseBodyValidator, ParameterValidator
+from jsonschema import Draft4Validator, ValidationError
+from jsonschema.validators import extend
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.requests import ClientDisconnect
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+from werkzeug.routing import UnicodeConverter
+
+from contract import documents
+from contract.gateway import ADDED_HEADERS, OPERATION
+from contract.handlers import argument
+from contract.parameters import decode, header_text, query_texts, violation
+from contract.problems import Violation, bad_request
+from contract.routes import Operation
+from contract.violations import explain, pointer
+
+_VIOLATIONS = "contract.violations"
+
+
+def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """`pattern` as ECMA 262 has it: `$` is the end, not also the place before a last line break."""
+    if isinstance(instance, str) and not re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), instance):
+        yield ValidationError("pattern")
+
+
+_RequestValidator = extend(Draft4RequestValidator, {"pattern": _ecma_pattern})
+_ResponseValidator = extend(Draft4ResponseValidator, {"pattern": _ecma_pattern})
+
+
+def violations_of(validator: Any, schema: Mapping[str, Any], document: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every violation of `schema` in `document`: the path to it and a sentence."""
+    checker = validator(schema, format_checker=Draft4Validator.FORMAT_CHECKER)
+    for error in checker.iter_errors(document):
+        for steps, detail in explain(str(error.validator), error.schema, error.instance):
+            yield (*map(str, error.absolute_path), *steps), detail
+
+
+class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion has no types
+    """All violations of the parameters, not only the first; headers become arguments of the handler.
+
+    When the operation takes a body, its validator (which comes next) reports these violations together with its own.
+    """
+
+    def validate(self, scope: Scope) -> None:
+        """Check the parameters of one request."""
+        operation: Operation = scope[OPERATION]
+        request = ConnexionRequest(scope, uri_parser=self.uri_parser)
+        found = [*self._query(scope), *self._path(request), *self._headers(scope)]
+        if found and not operation.request_body:
+            raise bad_request(found)
+        scope[_VIOLATIONS] = found
+
+    def _query(self, scope: Scope) -> Iterator[Violation]:
+        try:
+            texts = query_texts(scope["query_string"])
+        except UnicodeDecodeError:
+            yield Violation("parameter", "", "is not percent-encoded UTF-8")
+            return
+        declared = {parameter["name"]: parameter for parameter in self.parameters["query"]}
+        for name in texts.keys() - declared.keys():
+            known = ", ".join(sorted(declared)) or "none"
+            yield Violation("parameter", name, f"is not a parameter here; the parameters are: {known}")
+        for name, parameter in declared.items():
+            yield from _check(parameter, texts.get(name, []))
+
+    def _path(self, request: ConnexionRequest) -> Iterator[Violation]:
+        texts = request.scope.get("path_params", {})
+        for parameter in self.parameters["path"]:
+            yield from _check(parameter, [str(texts[parameter["name"].replace("-", "_")])])
+
+    def _headers(self, scope: Scope) -> Iterator[Violation]:
+        context = scope.setdefault("extensions", {}).setdefault("connexion_context", {})
+        for parameter in self.parameters["header"]:
+            text = header_text(scope["headers"], parameter["name"])
+            yield from _check(parameter, [] if text is None else [text])
+            if text is not None:
+                context[argument(parameter["name"])] = decode(parameter["schema"], text)
+
+
+def _check(parameter: Mapping[str, Any], texts: list[str]) -> Iterator[Violation]:
+    if not texts:
+        if parameter.get("required"):
+            yield violation(parameter, "is required")
+    elif len(texts) > 1:
+        yield violation(parameter, "is given more than once")
+    else:
+        value = decode(parameter["schema"], texts[0])
+        for _, detail in violations_of(_RequestValidator, parameter["schema"], value):
+            yield violation(parameter, detail)
+
+
+class StrictBody(JSONRequestBodyValidator):  # type: ignore[misc]  # Connexion has no types
+    """A JSON body, parsed strictly, whether it came in chunks or not."""
+
+    async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
+        """Check the body of one request and hand it on."""
+        body = await read_body(receive)
+        found: list[Violation] = scope[_VIOLATIONS]
+        if body:
+            document = documents.parse(body)
+            found += [
+                Violation("pointer", pointer(path), detail)
+                for path, detail in violations_of(_RequestValidator, self._schema, document)
+            ]
+        elif self._required:
+            found.append(Violation("pointer", "", "is required"))
+        if found:
+            raise bad_request(found)
+        message = {"type": "http.request", "body": body, "more_body": False}
+        return self._insert_messages(receive, messages=[message]), with_content_length(scope, len(body))
+
+
+class StrictResponse(JSONResponseBodyValidator):  # type: ignore[misc]  # Connexion has no types
+    """A handler's JSON answer, held against the contract; what does not fit is a 500 whose cause is logged."""
+
+    def _validate(self, body: Any) -> None:
+        found = list(violations_of(_ResponseValidator, self._schema, body))
+        if found:
+            operation = self._scope[OPERATION].operation_id
+            report = "; ".join(f"{pointer(path) or 'body'} {detail}" for path, detail in found)
+            raise NonConformingResponseBody(f"{operation} broke its contract: {report}")
+
+
+class StrictOperation(OpenAPIOperation):  # type: ignore[misc]  # Connexion has no types
+    """An operation whose handler's answers have the media types of its successes: problems are raised, not returned."""
+
+    @property
+    def produces(self) -> list[str]:
+        """The media types a handler's answer can have."""
+        return list(
+            dict.fromkeys(
+                media_type
+                for status, response in self.responses.items()
+                if status < "4"
+                for media_type in response.get("content", {})
+            )
+        )
+
+    def response_definition(self, status_code: str | None = None, content_type: str | None = None) -> dict[str, Any]:
+        """The response to this status, without the headers that the gateway adds to every answer."""
+        definition = super().response_definition(status_code, content_type)
+        headers = {name: value for name, value in definition.get("headers", {}).items() if name not in ADDED_HEADERS}
+        return {**definition, "headers": headers}
+
+
+class LenientRouting(RoutingMiddleware):  # type: ignore[misc]  # Connexion has no types
+    """Routes by path alone: what a path parameter must look like is for its schema to say (400, not 404), and a path
+    with a slash too many is not there, rather than elsewhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        for kind in ("int", "float"):
+            register_url_convertor(kind, StringConvertor())
+        self.router.redirect_slashes = False
+
+    def add_api(self, specification: Any, **kwargs: Any) -> None:
+        """Called by Connexion once for each spec."""
+        super().add_api(specification, **kwargs)
+        for route in self.router.routes:
+            if isinstance(route, Mount):
+                route.app.redirect_slashes = False  # type: ignore[attr-defined]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route one request. Flask would look for a WebSocket wherever a client would rather have one; there is none."""
+        if scope["type"] == "http":
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"upgrade"]
+        await super().__call__(scope, receive, send)
+
+
+class BareResponse(flask.Response):
+    """Flask's response, without the media type text/html for answers that have no body."""
+
+    default_mimetype = None
+
+
+FLASK_CONVERTERS = {"int": UnicodeConverter, "float": UnicodeConverter}
+VALIDATORS: dict[str, Any] = {
+    "parameter": StrictParameters,
+    "body": MediaTypeDict({"application/json": StrictBody, "*/*+json": StrictBody}),
+    "response": MediaTypeDict({"application/json": StrictResponse, "*/*+json": StrictResponse}),
+}
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body of a request, however it was sent."""
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def with_content_length(scope: Scope, length: int) -> Scope:
+    """A scope whose headers name the body's length, as WSGI needs it, also when the body came in chunks."""
+    kept = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"transfer-encoding")]
+    return {**scope, "headers": [*kept, (b"content-length", str(length).encode())]}

@@ -1,0 +1,91 @@
+"""JSON Schema errors in words: whichever validator found them, the sentence is the same."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+_TYPES = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "an array",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """A JSON Pointer (RFC 6901 §3, §4) to the place that `path` leads to."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def explain(keyword: str, schema: Schema, value: Any) -> list[tuple[tuple[str, ...], str]]:
+    """What is wrong with `value`, which `schema`'s `keyword` refuses: steps further into the value, and a sentence.
+
+    Most keywords give one pair with no further steps; `required` and `additionalProperties` one for each member.
+    """
+    if keyword == "required":
+        return [((name,), "is required") for name in schema["required"] if name not in value]
+    if keyword == "additionalProperties":
+        known = sorted(schema.get("properties", {}))
+        hint = f"is not a member here; the members are: {', '.join(known)}" if known else "is not a member here"
+        return [((name,), hint) for name in value if name not in schema.get("properties", {})]
+    sentence = _SENTENCES.get(keyword)
+    return [((), sentence(schema, value) if sentence else f"breaks the rule {keyword} of the contract")]
+
+
+def _type(schema: Schema, _value: Any) -> str:
+    declared = schema["type"]
+    names = [declared] if isinstance(declared, str) else [name for name in declared if name != "null"]
+    words = " or ".join(_TYPES[name] for name in names)
+    nullable = schema.get("nullable") or (not isinstance(declared, str) and "null" in declared)
+    return f"must be {words} or null" if nullable else f"must be {words}"
+
+
+def _enum(schema: Schema, _value: Any) -> str:
+    choices = [choice for choice in schema["enum"] if choice is not None]
+    if len(choices) == 1:
+        return f"must be {choices[0]}"
+    return f"must be one of: {', '.join(map(str, choices))}"
+
+
+def _pattern(schema: Schema, _value: Any) -> str:
+    return str(schema.get("x-pattern-description") or f"must match the pattern {schema['pattern']}")
+
+
+def _minimum(schema: Schema, _value: Any) -> str:
+    return f"must be {'more than' if schema.get('exclusiveMinimum') else 'at least'} {schema['minimum']}"
+
+
+def _maximum(schema: Schema, _value: Any) -> str:
+    return f"must be {'less than' if schema.get('exclusiveMaximum') else 'at most'} {schema['maximum']}"
+
+
+def _count(keyword: str, bound: str, one: str, many: str) -> Callable[[Schema, Any], str]:
+    def sentence(schema: Schema, value: Any) -> str:
+        limit = schema[keyword]
+        return f"must have {bound} {limit} {one if limit == 1 else many}; it has {len(value)}"
+
+    return sentence
+
+
+_SENTENCES: dict[str, Callable[[Schema, Any], str]] = {
+    "type": _type,
+    "enum": _enum,
+    "pattern": _pattern,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "minLength": _count("minLength", "at least", "character", "characters"),
+    "maxLength": _count("maxLength", "at most", "character", "characters"),
+    "minItems": _count("minItems", "at least", "element", "elements"),
+    "maxItems": _count("maxItems", "at most", "element", "elements"),
+    "minProperties": _count("minProperties", "at least", "member", "members"),
+    "maxProperties": _count("maxProperties", "at most", "member", "members"),
+    "uniqueItems": lambda _schema, _value: "must not have the same element twice",
+    "multipleOf": lambda schema, _value: f"must be a multiple of {schema['multipleOf']}",
+    "format": lambda schema, _value: f"must be a valid {schema['format']}",
+    "not": lambda _schema, _value: "is a value that the contract rules out",
+    "anyOf": lambda _schema, _value: "fits none of the forms that the contract allows here",
+    "oneOf": lambda _schema, _value: "must fit exactly one of the forms that the contract allows here",
+}

@@ -1,0 +1,1 @@
+"""The handlers: one plain function per operationId, in the module that its tag names."""
