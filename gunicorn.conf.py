@@ -1,14 +1,31 @@
 """Gunicorn's settings: https://gunicorn.org/reference/settings/. What a user may set comes from `app.settings`."""
 
 import sys
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.logs import configuration
 from app.settings import ROOT, Settings, SettingsError
+from db.engine import Database
 
 try:
     _settings = Settings.from_environ()
 except SettingsError as error:
     sys.exit(f"The service cannot start. {error}")
+
+
+def on_starting(_server: Any) -> None:
+    """Make sure of the database before any worker is there: one message ends a start that cannot succeed."""
+    database = Database(_settings.database_url)
+    try:
+        database.create()
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        sys.exit(f"The service cannot start. The database cannot be used: {reason}")
+    finally:
+        database.close()
+
 
 wsgi_app = "app:app"
 bind = f"{_settings.host}:{_settings.port}"
@@ -35,6 +52,7 @@ limit_request_field_size = 8190  # bytes each; 431 beyond
 
 control_socket_disable = True  # nothing here is steered while it runs, and the root file system may be read-only
 
+logger_class = "app.logs.GunicornLogger"
 logconfig_dict = configuration(_settings.log_level)
 accesslog = "-" if _settings.access_log else None
 access_log_format = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'

@@ -4,6 +4,8 @@ import logging
 import logging.config
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from contract.gateway import request_id
 
 
@@ -14,6 +16,15 @@ class RequestIdFilter(logging.Filter):
         """Never drops a record."""
         record.request_id = request_id.get()
         return True
+
+
+class GunicornLogger(Logger):  # type: ignore[misc]  # Gunicorn has no types
+    """Gunicorn's logger, which would log every request as soon as there is a `logconfig_dict`."""
+
+    @property
+    def access_log_enabled(self) -> bool:
+        """Whether requests are logged: what `accesslog` says."""
+        return bool(self.cfg.accesslog)
 
 
 def configuration(level: str) -> dict[str, Any]:

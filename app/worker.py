@@ -1,4 +1,4 @@
-"""Gunicorn's `asgi` worker, whose own errors are problem details like all others.
+"""Gunicorn's `asgi` worker, with problem details for its own errors and without idle connections at its end.
 
 Requests that are not HTTP (a Content-Length that is not a number, headers beyond the limits) never reach the
 application: the server's protocol answers them, and here is the one place where it can be told how.
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from gunicorn.asgi import protocol
+from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.workers import gasgi
 
 from contract.problems import MEDIA_TYPE, Problem, title
@@ -20,8 +20,23 @@ _DETAILS = {
 }
 
 
-class ProblemProtocol(protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
-    """Gunicorn's HTTP/1.1 protocol; only the form of its errors is ours."""
+class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
+    """Gunicorn's HTTP/1.1 protocol; the form of its errors is ours, and who is connected is known."""
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        self.worker.protocols.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A client is gone."""
+        self.worker.protocols.discard(self)
+        super().connection_lost(exc)
+
+    def close_if_idle(self) -> None:
+        """Close the connection if no request is under way on it."""
+        if self._awaiting_request:
+            self._close_transport()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         reason = message.strip().rstrip(".") or title(status)
@@ -45,8 +60,20 @@ class ProblemProtocol(protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     """The `asgi` worker with that protocol."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.protocols: set[Protocol] = set()
+
     async def _serve(self) -> None:
         # Gunicorn has settings neither for the protocol nor for the reason phrases, of which it knows but some.
-        gasgi.ASGIProtocol = ProblemProtocol
-        protocol._REASON_PHRASES.update({int(status): title(status) for status in HTTPStatus})
+        gasgi.ASGIProtocol = Protocol
+        gunicorn_protocol._REASON_PHRASES.update({int(status): title(status) for status in HTTPStatus})
         await super()._serve()
+
+    async def _shutdown(self) -> None:
+        """Finish the requests under way, and do not wait for connections on which there is none."""
+        for server in self.servers:
+            server.close()
+        for protocol in list(self.protocols):
+            protocol.close_if_idle()
+        await super()._shutdown()

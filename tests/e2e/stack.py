@@ -1,0 +1,274 @@
+"""The parts of the running service as the tests start them: Gunicorn, nginx, and connections to both.
+
+`service()` and `edge()` run the real programs on this machine; `Composed` drives the containers.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NGINX_CONF = ROOT / "nginx"
+VAR = ROOT / "var" / "e2e"
+SECONDS = 30.0
+Edit = tuple[str, str, str]
+"""A file of nginx/, a piece of its text that is there once, and what to put in its place."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer; `headers` with their order and their repetitions."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """Every value of one header."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def __getitem__(self, name: str) -> str:
+        (value,) = self.all(name)
+        return value
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+def _answer(response: http.client.HTTPResponse) -> Answer:
+    body = response.read()
+    return Answer(response.status, tuple(response.getheaders()), body)
+
+
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | Iterator[bytes] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send one request on a connection of its own. A `body` of chunks is sent chunked."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    try:
+        chunked = body is not None and not isinstance(body, bytes)
+        connection.request(method, path, body, dict(headers or {}), encode_chunked=chunked)
+        return _answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def send(port: int, request: bytes, *, method: str = "GET") -> Answer:
+    """Send these very bytes; `method` says how the answer is to be read."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        connection.sendall(request)
+        response = http.client.HTTPResponse(connection, method=method)
+        response.begin()
+        return _answer(response)
+
+
+def post(port: int, document: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """Create an item."""
+    return ask(
+        port, "POST", "/items", json.dumps(document).encode(), {"Content-Type": "application/json", **(headers or {})}
+    )
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
+    """Return as soon as the condition holds; fail when it still does not after so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"after {seconds:.0f} s: not {what}")
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Whether connections to this port are taken."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Running:
+    """A program that listens on `port` and writes to the files `out` and `err`."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it wrote to stdout, a JSON document a line."""
+        return [json.loads(line) for line in self.out.read_text(errors="surrogateescape").splitlines()]
+
+    def line(self, request_id: str) -> dict[str, Any]:
+        """The one line about this request, as soon as it is there."""
+        wait_until(lambda: request_id in self.out.read_text(errors="surrogateescape"), f"{request_id} in {self.out}")
+        (line,) = (line for line in self.lines() if line["request_id"] == request_id)
+        return line
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int, folder: Path, name: str, **options: Any) -> Iterator[Running]:
+    out, err = folder / f"{name}.out", folder / f"{name}.err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, **options)
+        try:
+            wait_until(lambda: process.poll() is not None or listens(port), f"{name} listening on {port}")
+            if process.poll() is not None:
+                pytest.fail(f"{name} ended with {process.returncode}:\n{err.read_text()[-4000:]}")
+            yield Running(port, process, out, err)
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Running]:
+    """The real service: Gunicorn from the checkout `root`, with a database of its own in `folder`."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "DATABASE_URL": f"sqlite:///{folder}/items.db",
+        **settings,
+    }
+    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    with _running(command, port, folder, "gunicorn", cwd=root, env=environment) as running:
+        wait_until(lambda: ask(port, "GET", "/readyz").status == 200, "the service ready")
+        yield running
+
+
+def nginx_program() -> str:
+    """The nginx of this machine; skips the test where there is none."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        pytest.skip("nginx is not installed (apt-get install nginx)")
+    return program
+
+
+def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = ()) -> list[str]:
+    """Copy nginx/ into `folder`, put in port and upstream, make the edits, and return the command that runs it."""
+    configuration = folder / "nginx"
+    shutil.copytree(NGINX_CONF, configuration)
+    (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
+    (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
+    for name, old, new in edits:
+        text = (configuration / name).read_text()
+        assert text.count(old) == 1, f"{old!r} in {name}"
+        (configuration / name).write_text(text.replace(old, new))
+    return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf")]
+
+
+@contextlib.contextmanager
+def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Running]:
+    """The real nginx with the files of nginx/, in front of what listens on the port `upstream`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    with _running(configure(folder, port, upstream, edits), port, folder, "nginx") as running:
+        yield running
+
+
+def engine() -> None:
+    """Skip the test where no Docker engine answers."""
+    if shutil.which("docker") is None:
+        pytest.skip("no Docker engine: there is no docker command")
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+            pytest.skip(f"no Docker engine: {' '.join(command)} says: {' '.join(reason)}")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """docker-compose.yml as a project of its own, published on a port of its own."""
+
+    project: str
+    port: int
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        """Run `docker compose`, and return what it prints."""
+        return self._run(["docker", "compose", "--project-name", self.project, *arguments], check=check)
+
+    def container(self, name: str) -> str:
+        """The id of the container of a service."""
+        return self.compose("ps", "--all", "--quiet", name).strip()
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """What the engine knows of the container of a service."""
+        (found,) = json.loads(self._run(["docker", "inspect", self.container(name)]))
+        return dict(found)
+
+    def logs(self, name: str) -> list[str]:
+        """What the container of a service has written, to stdout and stderr."""
+        return self._run(["docker", "logs", self.container(name)], stderr=subprocess.STDOUT).splitlines()
+
+    def python(self, code: str) -> str:
+        """Run Python in the container of the service."""
+        return self.compose("exec", "--no-TTY", "web", "python", "-c", code)
+
+    def _run(self, command: list[str], *, check: bool = True, stderr: int = subprocess.PIPE) -> str:
+        environment = {**os.environ, "HTTP_PORT": str(self.port)}
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            output = f"{done.stdout[-3000:]}\n{(done.stderr or '')[-6000:]}"
+            pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{output}")
+        return done.stdout
+
+
+@contextlib.contextmanager
+def composed() -> Iterator[Composed]:
+    """The whole stack, built and healthy; taken away again with its volume and its images."""
+    engine()
+    stack = Composed(f"items-e2e-{os.getpid()}", free_port())
+    try:
+        stack.compose("up", "--build", "--detach", "--wait", "--wait-timeout", "120")
+        yield stack
+    finally:
+        VAR.mkdir(parents=True, exist_ok=True)
+        (VAR / "compose.log").write_text(stack.compose("logs", "--no-color", "--timestamps", check=False))
+        stack.compose("down", "--volumes", "--remove-orphans", "--rmi", "local", check=False)
