@@ -25,7 +25,7 @@ from contract import documents
 from contract import handlers as contract_handlers
 from contract.gateway import Gateway
 from contract.handlers import ContractError, TagResolver
-from contract.stock import BareResponse, FLASK_CONVERTERS, VALIDATORS, LenientRouting, StrictOperation
+from contract.stock import FLASK_CONVERTERS, VALIDATORS, BareResponse, LenientRouting, StrictOperation
 from db.engine import Database
 from handlers.database import EXTENSION
 

@@ -41,7 +41,7 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         return flask.redirect(f"{flask.request.root_path}/ui/")
 
     @flask_app.get("/<any('openapi.yaml', 'openapi.json'):name>")
-    def openapi(name: str) -> Response:
+    def openapi(name: str) -> Any:
         content, media_type = documents[name]
         response = Response(content, mimetype=media_type)
         response.headers["Cache-Control"] = "no-cache"
@@ -53,7 +53,9 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
     def swagger_ui(name: str) -> Response:
         if name not in UI_FILES:
             flask.abort(404)
-        response = flask.send_from_directory(UI_FILES[name], name, etag=True, max_age=0 if name == "index.html" else 3600)
+        response = flask.send_from_directory(
+            UI_FILES[name], name, etag=True, max_age=0 if name == "index.html" else 3600
+        )
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
 

@@ -52,7 +52,10 @@ def _switch(text: str) -> bool:
 
 
 def _setting(default: str, parse: Callable[[str], Any], meaning: str) -> Any:
-    return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "means": meaning})
+    """Make the field of one setting."""
+    return field(
+        default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "means": meaning}
+    )
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class Settings:
     """What can be set. Each field is read from the environment variable of its name in upper case."""
 
     database_url: URL = _setting(
-        f"sqlite:///{ROOT}/var/items.db", _database_url, "Where the items are kept: `sqlite:///FILE` or `postgresql://…`."
+        f"sqlite:///{ROOT}/var/items.db",
+        _database_url,
+        "Where the items are kept: `sqlite:///FILE` or `postgresql://…`.",
     )
     host: str = _setting("127.0.0.1", str, "The address to listen on.")
     port: int = _setting("8000", _whole_number(0, 65535), "The port to listen on; 0 takes a free one.")
@@ -70,7 +75,9 @@ class Settings:
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "Seconds that requests under way have to finish when the service stops."
     )
-    reload: bool = _setting("off", _switch, "Whether the service starts anew when its code or its spec changes: `on` or `off`.")
+    reload: bool = _setting(
+        "off", _switch, "Whether the service starts anew when its code or its spec changes: `on` or `off`."
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

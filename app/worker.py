@@ -52,7 +52,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         head = f"HTTP/1.1 {status} {problem.title}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         self._safe_write(head.encode("latin-1") + b"\r\n" + body)
 
-    def _is_websocket_upgrade(self, request: Any) -> bool:
+    def _is_websocket_upgrade(self, _request: Any) -> bool:
         """The contract has no WebSockets: a request to upgrade is served as what it is without (RFC 9110 §7.8)."""
         return False
 
@@ -67,7 +67,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     async def _serve(self) -> None:
         # Gunicorn has settings neither for the protocol nor for the reason phrases, of which it knows but some.
         gasgi.ASGIProtocol = Protocol
-        gunicorn_protocol._REASON_PHRASES.update({int(status): title(status) for status in HTTPStatus})
+        phrases = {int(status): title(status) for status in HTTPStatus}
+        gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no other way in
         await super()._serve()
 
     async def _shutdown(self) -> None:

@@ -137,7 +137,8 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
 
 class _Response:
     """`send` that adds the request id to every answer, leaves the body of an answer to HEAD out, and knows whether
-    the answer has begun."""
+    the answer has begun.
+    """
 
     def __init__(self, send: Send, identity: bytes, *, bodiless: bool) -> None:
         self._send = send
@@ -165,7 +166,8 @@ async def send_problem(problem: Problem, send: Send) -> None:
 
 def _check_content_type(scope: Scope, operation: Operation) -> None:
     """415 unless Content-Type is in the contract, with no charset but UTF-8. Case and parameters end here: further in,
-    the header is the media type as the spec writes it. No body needs no Content-Type."""
+    the header is the media type as the spec writes it. No body needs no Content-Type.
+    """
     header = header_text(scope["headers"], "content-type")
     expected = ", ".join(operation.consumes)
     if header is None:

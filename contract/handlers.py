@@ -36,7 +36,7 @@ class TagResolver(Resolver):  # type: ignore[misc]  # Connexion has no types
         """Connexion's resolution of one of its operations."""
         from connexion.resolver import Resolution
 
-        tag = operation._operation["tags"][0]
+        tag = operation._operation["tags"][0]  # noqa: SLF001 -- Connexion keeps it nowhere else
         return Resolution(getattr(_module(self.package, tag), operation.operation_id), operation.operation_id)
 
 

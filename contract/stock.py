@@ -9,8 +9,8 @@ from connexion.datastructures import MediaTypeDict
 from connexion.exceptions import NonConformingResponseBody
 from connexion.json_schema import Draft4RequestValidator, Draft4ResponseValidator
 from connexion.lifecycle import ConnexionRequest
-from connexion.operations import OpenAPIOperation
 from connexion.middleware.routing import RoutingMiddleware
+from connexion.operations import OpenAPIOperation
 from connexion.validators import JSONRequestBodyValidator, JSONResponseBodyValidator, ParameterValidator
 from jsonschema import Draft4Validator, ValidationError
 from jsonschema.validators import extend
@@ -159,7 +159,8 @@ class StrictOperation(OpenAPIOperation):  # type: ignore[misc]  # Connexion has 
 
 class LenientRouting(RoutingMiddleware):  # type: ignore[misc]  # Connexion has no types
     """Routes by path alone: what a path parameter must look like is for its schema to say (400, not 404), and a path
-    with a slash too many is not there, rather than elsewhere."""
+    with a slash too many is not there, rather than elsewhere.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)

@@ -3,7 +3,8 @@
 import sqlite3
 from typing import NamedTuple
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
 class Failure(NamedTuple):
@@ -47,7 +48,7 @@ POSTGRESQL = {
 
 def failure(error: SQLAlchemyError) -> Failure | None:
     """The table's row for an error; None if it has none, which makes the error unforeseen."""
-    if isinstance(error, TimeoutError):  # no connection became free in the pool
+    if isinstance(error, PoolTimeoutError):  # no connection became free in the pool
         return BUSY
     if not isinstance(error, DBAPIError):
         return None

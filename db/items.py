@@ -62,7 +62,9 @@ def add(connection: Connection, name: str, description: str | None) -> StoredIte
 def change(connection: Connection, item: StoredItem, members: Mapping[str, Any]) -> StoredItem:
     """Give `item` (found for update) other values of `name` and `description`, and with them a new version."""
     changed = StoredItem(item.body | dict(members) | {"updated_at": _now()}, item.version + 1)
-    connection.execute(_CHANGE, {f"new_{key}": value for key, value in changed.body.items()} | {"new_version": changed.version})
+    connection.execute(
+        _CHANGE, {f"new_{key}": value for key, value in changed.body.items()} | {"new_version": changed.version}
+    )
     return changed
 
 
@@ -84,7 +86,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _page_statement(column: str, descending: bool, filtered: bool, positioned: bool) -> Select[Any]:
+def _page_statement(column: str, *, descending: bool, filtered: bool, positioned: bool) -> Select[Any]:
     key = items.c[column]
     order = [key] if column == "id" else [key, items.c.id]
     statement = select(*_COLUMNS[: len(_FIELDS)]).limit(bindparam("limit"))
@@ -109,7 +111,9 @@ _CHANGE = (
 _REMOVE = delete(items).where(items.c.id == bindparam("id"))
 _PING = text("SELECT id FROM items LIMIT 1")
 _PAGES = {
-    ("-" * descending + column, filtered, positioned): _page_statement(column, descending, filtered, positioned)
+    ("-" * descending + column, filtered, positioned): _page_statement(
+        column, descending=descending, filtered=filtered, positioned=positioned
+    )
     for column in SORT_COLUMNS
     for descending in (False, True)
     for filtered in (False, True)

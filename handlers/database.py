@@ -11,4 +11,4 @@ EXTENSION = "database"
 
 def database() -> Database:
     """The application's database, as `create_app()` put it there."""
-    return cast(Database, current_app.extensions[EXTENSION])
+    return cast("Database", current_app.extensions[EXTENSION])

@@ -40,7 +40,10 @@ class Report:
 
     def __str__(self) -> str:
         phases = ", ".join(f"{phase.value} {count}" for phase, count in self.cases.items())
-        return f"Schemathesis: {self.cases.total()} cases ({phases}), {self.checks.total()} checks of {len(self.checks)} kinds, {len(self.wrong)} wrong, seed {self.seed}"
+        checks = f"{self.checks.total()} checks of {len(self.checks)} kinds"
+        return (
+            f"Schemathesis: {self.cases.total()} cases ({phases}), {checks}, {len(self.wrong)} wrong, seed {self.seed}"
+        )
 
     def note(self, event: events.EngineEvent) -> None:
         """Take down what an event of the engine says."""

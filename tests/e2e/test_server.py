@@ -1,11 +1,14 @@
 """The real Gunicorn: it drains, reloads, replaces killed workers, and loses nothing that it has answered."""
 
+import http.client
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -83,7 +86,7 @@ def test_sighup_under_load_renews_all_workers_and_loses_nothing(tmp_path: Path) 
 
 
 def test_a_killed_worker_is_replaced_and_nothing_answered_is_lost(tmp_path: Path) -> None:
-    """kill -9 of both workers under writes: others take their place, and every answered item is in the database."""
+    """Kill -9 of both workers under writes: others take their place, and every answered item is in the database."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         wait_until(lambda: answered(writers) > 100, "100 items written")
         before = _workers(gunicorn)
@@ -99,7 +102,7 @@ def test_a_killed_worker_is_replaced_and_nothing_answered_is_lost(tmp_path: Path
 
 
 def test_killing_the_whole_service_loses_nothing_answered(tmp_path: Path) -> None:
-    """kill -9 of master and workers under writes: after a new start, every answered item is there, readable."""
+    """Kill -9 of master and workers under writes: after a new start, every answered item is there, readable."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         wait_until(lambda: answered(writers) > 100, "100 items written")
         for pid in [gunicorn.process.pid, *_workers(gunicorn)]:
@@ -115,9 +118,6 @@ def test_killing_the_whole_service_loses_nothing_answered(tmp_path: Path) -> Non
 
 def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """A client that keeps its connection, as nginx does, makes SIGTERM take no longer (graceful_timeout is 30 s)."""
-    import http.client
-    import time
-
     with service(tmp_path) as gunicorn:
         connection = http.client.HTTPConnection("127.0.0.1", gunicorn.port)
         connection.request("GET", "/healthz")
@@ -167,8 +167,8 @@ def test_what_is_not_http_is_answered_with_a_problem(
 
 def test_a_body_shorter_than_its_length_is_answered_and_the_rest_is_another_request(gunicorn: Running) -> None:
     """Content-Length decides what the body is: cut JSON is 400."""
-    head = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8\r\nConnection: close\r\n\r\n"
-    answer = send(gunicorn.port, head + b'{"name": "cut"}', method="POST")
+    head = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8\r\n"
+    answer = send(gunicorn.port, head + b"Connection: close\r\n\r\n" + b'{"name": "cut"}', method="POST")
     assert (answer.status, answer["Content-Type"]) == (400, "application/problem+json")
     assert answer.json()["errors"][0]["pointer"] == ""
 
@@ -255,8 +255,6 @@ def _title(port: int) -> str | None:
 
 
 def _copy(folder: Path) -> Path:
-    import shutil
-
     checkout = folder / "checkout"
     for name in ("app", "contract", "db", "handlers", "openapi"):
         shutil.copytree(ROOT / name, checkout / name)
