@@ -9,10 +9,12 @@ BIN := .venv/bin
 help:  ## List all commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-.venv/runtime: requirements.txt
+.venv/runtime: requirements.txt requirements-fast.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=…")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fast.txt >/dev/null 2>&1 \
+	  || echo "No C compiler: Gunicorn parses HTTP in Python, which is slower and otherwise the same."
 	touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime
@@ -36,10 +38,11 @@ e2e: .venv/dev  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium,
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 .PHONY: lint
-lint: .venv/dev  ## Check types, style and the spec
+lint: .venv/dev .venv-bench/ready  ## Check types, style and the spec
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks
 	$(BIN)/openapi-spec-validator openapi/items.yaml
 
 .PHONY: format
@@ -47,12 +50,47 @@ format: .venv/dev  ## Put the code into the project's format
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
+COMPILE = $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-header --no-annotate --quiet
+
 .PHONY: lock
 lock: .venv/dev  ## Resolve pyproject.toml anew into requirements*.txt, with hashes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --output-file requirements.txt
-	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet pyproject.toml --group dev --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
+	echo 'gunicorn-h1c~=0.6' | $(COMPILE) --no-deps - --output-file requirements-fast.txt
+	$(COMPILE) --constraint requirements.txt pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
+
+BENCH := .venv-bench/bin
+# Python 3.13, as in the image, where there is one that runs.
+BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3.13.*/bin/python3.13; do \
+  "$$python" -c '' 2>/dev/null && echo "$$python"; done) $(PYTHON))
+
+.venv-bench/ready: benchmarks/requirements.txt
+	test -x $(BENCH)/python || $(BENCH_PYTHON) -m venv .venv-bench
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt
+	touch $@
+
+.PHONY: bench
+bench: .venv-bench/ready  ## Measure the service beside its peers (needs wrk; about 15 minutes)
+	$(BENCH)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-scale
+bench-scale: .venv-bench/ready  ## Measure how cost grows, up to 10 million rows
+	$(BENCH)/python -m benchmarks.scale $(ARGS)
+
+.PHONY: bench-memory
+bench-memory: .venv-bench/ready  ## Watch the workers' memory under a long load
+	$(BENCH)/python -m benchmarks.memory $(ARGS)
+
+.PHONY: bench-edge
+bench-edge: .venv-bench/ready  ## Measure what nginx adds
+	$(BENCH)/python -m benchmarks.edge $(ARGS)
+
+.PHONY: profile
+profile: .venv-bench/ready  ## Show where a request's time goes
+	$(BENCH)/python -m benchmarks.profile $(ARGS)
 
 .PHONY: clean
 clean:  ## Remove what was set up; the database in var/ stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -26,7 +26,7 @@ def parse(body: bytes) -> Any:
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
         )
     except json.JSONDecodeError as error:
-        raise _refusal(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise _refusal(f"is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise _refusal("is nested too deeply") from None
     if "\\u" in text and _has_lone_surrogate(document):

@@ -7,16 +7,16 @@ import logging
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from connexion.exceptions import ProblemException
 from connexion.middleware.abstract import SpecMiddleware
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contract import negotiation, problems
+from contract import bodies, negotiation, problems
 from contract.parameters import header_text
 from contract.problems import Problem
 from contract.routes import Operation, Route, Routes
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 OPERATION = "contract.operation"
 ADDED_HEADERS = frozenset({"X-Request-Id"})
-DEFAULT_BODY_LIMIT = 1 << 20
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._~:+/=@-]{1,64}")
 
 ErrorMap = Mapping[type[Exception], Callable[[Any], Problem | None]]
@@ -42,20 +41,19 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
         self.app = app
         self.errors = errors or {}
         self.routes: list[Routes] = []
-        self.body_limit = DEFAULT_BODY_LIMIT
+        self.body_limit = bodies.DEFAULT_LIMIT
 
     def add_api(self, specification: Any, base_path: str | None = None, **_kwargs: Any) -> None:
         """Called by Connexion once for each spec."""
         self.routes.append(Routes(specification, specification.base_path if base_path is None else base_path))
-        self.body_limit = specification.raw.get("x-body-limit", DEFAULT_BODY_LIMIT)
+        self.body_limit = specification.raw.get("x-body-limit", bodies.DEFAULT_LIMIT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; whatever goes wrong is answered as a problem."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        identity = _request_id(scope)
-        request_id.set(identity)
+        identity = identify(header_text(scope["headers"], "x-request-id"))
         response = _Response(send, identity.encode(), bodiless=scope["method"] == "HEAD")
         try:
             await self._serve(scope, receive, response)
@@ -64,7 +62,7 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
         except Exception as error:
             if response.started:
                 raise
-            problem = self._problem(error, identity)
+            problem = problem_of(error, self.errors)
             await send_problem(problem, response)
 
     async def _serve(self, scope: Scope, receive: Receive, response: "_Response") -> None:
@@ -87,52 +85,30 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
                 f"{scope['method']} is not a method of this path; its methods are {route.allow}.",
                 headers={"Allow": route.allow},
             )
-        self._check_accept(scope, operation)
+        negotiation.check_accept(header_text(scope["headers"], "accept"), operation.produces)
+        length = header_text(scope["headers"], "content-length")
         if operation.request_body:
-            _check_content_type(scope, operation)
+            _name_media_type(scope, operation, length)
         scope[OPERATION] = operation
-        await self.app(scope, self._limited(scope, receive), response)
+        await self.app(scope, bodies.limited(receive, length, self.body_limit), response)
 
     def _route(self, path: str) -> Route | None:
         return next((match[0] for routes in self.routes if (match := routes.match(path))), None)
 
-    @staticmethod
-    def _check_accept(scope: Scope, operation: Operation) -> None:
-        accept = header_text(scope["headers"], "accept")
-        if accept and operation.produces and not negotiation.accepts(accept, operation.produces):
-            offered = ", ".join(operation.produces)
-            raise Problem(406, f"This can be sent as {offered}, which the Accept header rules out.")
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        """`receive`, unless the body is known to be, or turns out to be, larger than the contract allows (413)."""
-        too_large = Problem(413, f"The body may have at most {self.body_limit} bytes.")
-        length = header_text(scope["headers"], "content-length")
-        if length and int(length) > self.body_limit:
-            raise too_large
-        received = 0
-
-        async def limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.body_limit:
-                raise too_large
-            return message
-
-        return limited
-
-    def _problem(self, error: Exception, identity: str) -> Problem:
-        if isinstance(error, Problem):
-            return error
-        for kind, translate in self.errors.items():
-            if isinstance(error, kind) and (problem := translate(error)):
-                logger.warning("%d: %r", problem.status, error)
-                return problem
-        if isinstance(error, ProblemException | HTTPException) and error.status_code < 500:
-            return Problem(error.status_code, str(error.detail or problems.title(error.status_code)))
-        logger.error("Unforeseen: %r", error, exc_info=error)
-        detail = "Something went wrong on our side. Quote the request id when you ask about it."
-        return Problem(500, detail, members={"request_id": identity})
+def problem_of(error: Exception, errors: ErrorMap) -> Problem:
+    """The problem that an exception is answered with; what is unforeseen is logged whole."""
+    if isinstance(error, Problem):
+        return error
+    for kind, translate in errors.items():
+        if isinstance(error, kind) and (problem := translate(error)):
+            logger.warning("%d: %r", problem.status, error)
+            return problem
+    if isinstance(error, ProblemException | HTTPException) and error.status_code < 500:
+        return Problem(error.status_code, str(error.detail or problems.title(error.status_code)))
+    logger.error("Unforeseen: %r", error, exc_info=error)
+    detail = "Something went wrong on our side. Quote the request id when you ask about it."
+    return Problem(500, detail, members={"request_id": request_id.get()})
 
 
 class _Response:
@@ -158,37 +134,23 @@ class _Response:
 async def send_problem(problem: Problem, send: Send) -> None:
     """Send a problem as the whole answer."""
     body = problem.body()
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+    headers = [*problem.wire_headers(), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _check_content_type(scope: Scope, operation: Operation) -> None:
-    """415 unless Content-Type is in the contract, with no charset but UTF-8. Case and parameters end here: further in,
-    the header is the media type as the spec writes it. No body needs no Content-Type.
-    """
+def _name_media_type(scope: Scope, operation: Operation, length: str | None) -> None:
+    """Check the body's media type; further in, Content-Type is that alone, as the spec writes it."""
     header = header_text(scope["headers"], "content-type")
-    expected = ", ".join(operation.consumes)
-    if header is None:
-        if header_text(scope["headers"], "content-length") in (None, "0") and not _chunked(scope):
-            return
-        says = "there is none"
-    else:
-        name, charset = negotiation.media_type(header)
-        if name in operation.consumes and charset in (None, "utf-8", "utf8"):
-            kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
-            scope["headers"] = [*kept, (b"content-type", name.encode())]
-            return
-        says = f"it says {header[:100]}"
-    advice = f"The body must be sent as {expected} in UTF-8, with the Content-Type header saying so; {says}."
-    raise Problem(415, advice, headers={"Accept": expected})
+    has_body = length not in (None, "0") or header_text(scope["headers"], "transfer-encoding") is not None
+    name = negotiation.check_content_type(header, operation.consumes, has_body=has_body)
+    if name is not None:
+        kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
+        scope["headers"] = [*kept, (b"content-type", name.encode())]
 
 
-def _chunked(scope: Scope) -> bool:
-    return header_text(scope["headers"], "transfer-encoding") is not None
-
-
-def _request_id(scope: Scope) -> str:
-    given = header_text(scope["headers"], "x-request-id")
-    return given if given and _SANE_REQUEST_ID.fullmatch(given) else uuid4().hex
+def identify(given: str | None) -> str:
+    """The id of a request: the client's own if it is sane, else a new one. From here on, the log has it."""
+    identity = given if given and _SANE_REQUEST_ID.fullmatch(given) else token_hex(16)
+    request_id.set(identity)
+    return identity

@@ -2,23 +2,18 @@
 
 import importlib
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from connexion.resolver import Resolver
+from connexion.resolver import Resolution, Resolver
 
+from contract.parameters import argument
 from contract.routes import Operation, Routes
 
 
 class ContractError(Exception):
     """The spec and the program disagree; the message names every place."""
-
-
-def argument(name: str) -> str:
-    """The handler's argument for the parameter or header `name`: `If-None-Match` becomes `if_none_match`."""
-    return re.sub(r"[^0-9a-z_]", "_", name.lower()) if re.search(r"[^0-9A-Za-z_]", name) else name
 
 
 class TagResolver(Resolver):  # type: ignore[misc]  # Connexion has no types
@@ -28,14 +23,8 @@ class TagResolver(Resolver):  # type: ignore[misc]  # Connexion has no types
         super().__init__()
         self.package = package
 
-    def resolve_function_from_operation_id(self, operation_id: str) -> Callable[..., Any]:
-        """Not how this resolver works: an operation's module depends on its tag."""
-        raise NotImplementedError(operation_id)
-
     def resolve(self, operation: Any) -> Any:
         """Connexion's resolution of one of its operations."""
-        from connexion.resolver import Resolution
-
         tag = operation._operation["tags"][0]  # noqa: SLF001 -- Connexion keeps it nowhere else
         return Resolution(getattr(_module(self.package, tag), operation.operation_id), operation.operation_id)
 
@@ -71,7 +60,7 @@ def _disagreements(specification: Mapping[str, Any], package: str) -> Iterator[s
 
 
 def _signature_disagreements(operation: Operation, function: Callable[..., Any]) -> Iterator[str]:
-    declared = {argument(parameter["name"]): parameter for parameter in operation.parameters}
+    declared = {argument(parameter["name"], parameter["in"]): parameter for parameter in operation.parameters}
     always_given = {name for name, p in declared.items() if p.get("required") or "default" in p.get("schema", {})}
     if operation.request_body:
         declared["body"] = operation.request_body

@@ -1,17 +1,36 @@
-"""Parameters as they arrive: texts, decoded strictly by the spec's types (OpenAPI 3.0.3, Parameter Object)."""
+"""Parameters: what arrives as text, decoded strictly by the spec (OpenAPI 3.0.3, Parameter Object, Style Values)."""
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from contract.problems import Violation
+from connexion.decorators.parameter import sanitized
 
+from contract.problems import Violation
+from contract.schemas import Schema, Uncompilable, resolve
+
+ABSENT: Any = object()
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _MAX_DIGITS = 400
 _BOOLEANS = {"true": True, "false": False}
-PLACES = {"path": "parameter", "query": "parameter", "cookie": "parameter", "header": "header"}
+_SCALARS = ("string", "integer", "number", "boolean")
+_DELIMITERS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
+_DEFAULT_STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
+_PLACES = {"path": "parameter", "query": "parameter", "cookie": "parameter", "header": "header"}
+
+
+NOT_UTF_8 = Violation("parameter", "", "is not percent-encoded UTF-8")
+
+
+def unknown_parameters(given: Iterable[str], declared: Iterable[str]) -> Iterator[Violation]:
+    """A violation for every query parameter that the operation does not have."""
+    names = sorted(declared)
+    for name in set(given).difference(names):
+        yield Violation("parameter", name, f"is not a parameter here; the parameters are: {', '.join(names) or 'none'}")
 
 
 def query_texts(query_string: bytes) -> dict[str, list[str]]:
@@ -31,6 +50,14 @@ def header_text(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None
     return ", ".join(values) if values else None
 
 
+def cookie_texts(header: str | None) -> dict[str, str]:
+    """The cookies of a `Cookie` header by name (RFC 6265 §4.2.1); none if it cannot be read."""
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(header or "").items()}
+    except CookieError:
+        return {}
+
+
 def decode(schema: Mapping[str, Any], text: str) -> Any:
     """The value that a scalar's text stands for. A text that does not fit the schema's type stays as it is.
 
@@ -40,12 +67,89 @@ def decode(schema: Mapping[str, Any], text: str) -> Any:
     if kind == "integer" and _INTEGER.fullmatch(text) and len(text) <= _MAX_DIGITS:
         return int(text)
     if kind == "number" and _NUMBER.fullmatch(text) and len(text) <= _MAX_DIGITS:
-        return float(text)
+        value = float(text)
+        return value if math.isfinite(value) else text
     if kind == "boolean":
         return _BOOLEANS.get(text, text)
     return text
 
 
-def violation(parameter: Mapping[str, Any], detail: str) -> Violation:
-    """A violation at a parameter or header."""
-    return Violation(PLACES[parameter["in"]], parameter["name"], detail)
+def argument(name: str, place: str) -> str:
+    """The handler's argument for a parameter: Connexion's name for it, and `if_none_match` for `If-None-Match`."""
+    return str(sanitized(name)) if place in ("path", "query") else re.sub(r"[^0-9a-z_]", "_", name.lower())
+
+
+Decoder = Callable[[list[str]], Any]
+
+
+def decoder(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> Decoder:
+    """What turns the texts of a parameter into its value, or into `ABSENT` when they are too many for one value.
+
+    It knows strings, numbers and booleans everywhere, and arrays of them as `simple` (path, header), `form` (query;
+    cookie without explode), and without explode `spaceDelimited` and `pipeDelimited` (query). Raises `Uncompilable`
+    for all else.
+    """
+    name, place = parameter["name"], parameter["in"]
+    if "schema" not in parameter or parameter.get("allowEmptyValue"):
+        raise Uncompilable(f"its parameter {name} has content or allowEmptyValue")
+    declared = merged(parameter["schema"], document)
+    style = parameter.get("style", _DEFAULT_STYLES[place])
+    explode = parameter.get("explode", style == "form")
+    if declared.get("type") in _SCALARS and style in ("simple", "form"):
+        return lambda texts: _scalar(declared, texts[0]) if len(texts) == 1 else ABSENT
+    items = merged(declared.get("items", {}), document)
+    if declared.get("type") != "array" or items.get("type") not in _SCALARS or style not in _DELIMITERS:
+        raise Uncompilable(f"its parameter {name} has the type {declared.get('type')} in style {style}")
+    if style == "form" and explode and place == "query":
+        return lambda texts: [decode(items, text) for text in texts]
+    if explode and style != "simple":
+        raise Uncompilable(f"its parameter {name} has style {style} with explode")
+    delimiter = _DELIMITERS[style]
+    return lambda texts: [decode(items, part) for part in texts[0].split(delimiter)] if len(texts) == 1 else ABSENT
+
+
+def merged(schema: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with the keywords of its `allOf` beside its own: what says the type of a text."""
+    schema = resolve(document, schema)
+    keywords: dict[str, Any] = {}
+    for part in schema.get("allOf", []):
+        keywords |= merged(part, document)
+    return keywords | dict(schema)
+
+
+def violation(parameter: Mapping[str, Any], path: tuple[str, ...], detail: str) -> Violation:
+    """A violation at a parameter or header; `path` leads to an element of an array."""
+    inside = f"element {'/'.join(path)} " if path else ""
+    return Violation(_PLACES[parameter["in"]], parameter["name"], inside + detail)
+
+
+class Parameter:
+    """One parameter of an operation, compiled. Raises `Uncompilable` for what `decoder()` does not know."""
+
+    def __init__(self, parameter: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+        self._parameter = parameter
+        self.name = str(parameter["name"])
+        self.place = str(parameter["in"])
+        self.argument = argument(self.name, self.place)
+        self.decode = decoder(parameter, document)
+        self.default = merged(parameter["schema"], document).get("default", ABSENT)
+        self._required = bool(parameter.get("required"))
+        self._schema = Schema(parameter["schema"], document)
+        self.is_valid = self._schema.is_valid
+
+    def violations(self, texts: list[str]) -> Iterator[Violation]:
+        """Every violation of what was given."""
+        if not texts:
+            if self._required:
+                yield violation(self._parameter, (), "is required")
+            return
+        value = self.decode(texts)
+        if value is ABSENT:
+            yield violation(self._parameter, (), "is given more than once")
+            return
+        for path, detail in self._schema.violations(value):
+            yield violation(self._parameter, path, detail)
+
+
+def _scalar(declared: Mapping[str, Any], text: str) -> Any:
+    return None if text == "null" and declared.get("nullable") is True else decode(declared, text)

@@ -51,8 +51,8 @@ class Problem(ProblemException):  # type: ignore[misc]  # Connexion has no types
         self.violations = tuple(violations)
         self.members = dict(members or {})
 
-    def body(self) -> bytes:
-        """The problem as JSON, with a newline at its end for those who read it in a terminal."""
+    def document(self) -> dict[str, Any]:
+        """The problem's members."""
         document: dict[str, Any] = {
             "type": "about:blank",
             "title": self.title,
@@ -62,7 +62,16 @@ class Problem(ProblemException):  # type: ignore[misc]  # Connexion has no types
         if self.violations:
             document["errors"] = [violation.member() for violation in self.violations[:MAX_ERRORS]]
         document |= self.members
-        return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+        return document
+
+    def body(self) -> bytes:
+        """The problem as JSON, with a newline at its end for those who read it in a terminal."""
+        return orjson.dumps(self.document(), option=orjson.OPT_APPEND_NEWLINE)
+
+    def wire_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI has them, Content-Type among them."""
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        return [(b"content-type", MEDIA_TYPE.encode()), *headers]
 
 
 def title(status: int) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from contract.schemas import resolve
+
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _TEMPLATE_PARAMETER = re.compile(r"\{([^}]+)\}")
 
@@ -99,10 +101,30 @@ class Routes:
 
 
 def operations(specification: Mapping[str, Any], path: str) -> Iterator[Operation]:
-    """The operations of one path; an operation's parameter replaces the path's of the same name and place."""
+    """The operations of one path; an operation's parameter replaces the path's of the same name and place.
+
+    References to parameters, request bodies, responses and headers are followed; those to schemas stay.
+    """
     item = specification["paths"][path]
     for method in METHODS:
         if method in item:
-            shared = {(p["name"], p["in"]): p for p in item.get("parameters", [])}
-            own = {(p["name"], p["in"]): p for p in item[method].get("parameters", [])}
-            yield Operation(method, path, item[method], tuple((shared | own).values()))
+            shared, own = (_parameters(specification, part) for part in (item, item[method]))
+            definition = dict(item[method])
+            if "requestBody" in definition:
+                definition["requestBody"] = resolve(specification, definition["requestBody"])
+            definition["responses"] = {
+                str(status): _response(specification, response) for status, response in definition["responses"].items()
+            }
+            yield Operation(method, path, definition, tuple((shared | own).values()))
+
+
+def _parameters(specification: Mapping[str, Any], part: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+    found = [resolve(specification, parameter) for parameter in part.get("parameters", [])]
+    return {(parameter["name"], parameter["in"]): parameter for parameter in found}
+
+
+def _response(specification: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, Any]:
+    resolved = dict(resolve(specification, response))
+    headers = resolved.get("headers", {})
+    resolved["headers"] = {name: resolve(specification, header) for name, header in headers.items()}
+    return resolved

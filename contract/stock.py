@@ -5,27 +5,37 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import flask
+import jsonschema_rs
 from connexion.datastructures import MediaTypeDict
 from connexion.exceptions import NonConformingResponseBody
 from connexion.json_schema import Draft4RequestValidator, Draft4ResponseValidator
-from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.operations import OpenAPIOperation
 from connexion.validators import JSONRequestBodyValidator, JSONResponseBodyValidator, ParameterValidator
-from jsonschema import Draft4Validator, ValidationError
+from jsonschema import FormatChecker, ValidationError
 from jsonschema.validators import extend
 from starlette.convertors import StringConvertor, register_url_convertor
-from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from werkzeug.routing import UnicodeConverter
 
-from contract import documents
+from contract import bodies, documents
 from contract.gateway import ADDED_HEADERS, OPERATION
-from contract.handlers import argument
-from contract.parameters import decode, header_text, query_texts, violation
+from contract.parameters import (
+    ABSENT,
+    NOT_UTF_8,
+    argument,
+    cookie_texts,
+    decoder,
+    header_text,
+    query_texts,
+    unknown_parameters,
+    violation,
+)
 from contract.problems import Violation, bad_request
+from contract.responses import report
 from contract.routes import Operation
+from contract.schemas import FORMATS, Uncompilable
 from contract.violations import explain, pointer
 
 _VIOLATIONS = "contract.violations"
@@ -37,20 +47,24 @@ def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) ->
         yield ValidationError("pattern")
 
 
+_FORMAT_CHECKER = FormatChecker(())
+for _name in FORMATS:  # one meaning of each format, whichever pipeline serves
+    _FORMAT_CHECKER.checks(_name)(jsonschema_rs.Draft4Validator({"format": _name}, validate_formats=True).is_valid)
+
 _RequestValidator = extend(Draft4RequestValidator, {"pattern": _ecma_pattern})
 _ResponseValidator = extend(Draft4ResponseValidator, {"pattern": _ecma_pattern})
 
 
 def violations_of(validator: Any, schema: Mapping[str, Any], document: Any) -> Iterator[tuple[tuple[str, ...], str]]:
     """Every violation of `schema` in `document`: the path to it and a sentence."""
-    checker = validator(schema, format_checker=Draft4Validator.FORMAT_CHECKER)
+    checker = validator(schema, format_checker=_FORMAT_CHECKER)
     for error in checker.iter_errors(document):
         for steps, detail in explain(str(error.validator), error.schema, error.instance):
             yield (*map(str, error.absolute_path), *steps), detail
 
 
 class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion has no types
-    """All violations of the parameters, not only the first; headers become arguments of the handler.
+    """All violations of the parameters, not only the first; what they mean goes to the handler.
 
     When the operation takes a body, its validator (which comes next) reports these violations together with its own.
     """
@@ -58,49 +72,52 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
     def validate(self, scope: Scope) -> None:
         """Check the parameters of one request."""
         operation: Operation = scope[OPERATION]
-        request = ConnexionRequest(scope, uri_parser=self.uri_parser)
-        found = [*self._query(scope), *self._path(request), *self._headers(scope)]
+        context = scope.setdefault("extensions", {}).setdefault("connexion_context", {})
+        found: list[Violation] = []
+        try:
+            texts = self._texts(scope)
+        except UnicodeDecodeError:
+            found.append(NOT_UTF_8)
+        else:
+            if self.strict_validation:
+                declared = {parameter["name"] for parameter in self.parameters["query"]} | self.security_query_params
+                found += unknown_parameters(texts["query"], declared)
+            for parameter in operation.parameters:
+                found += _check(parameter, texts[parameter["in"]].get(parameter["name"], []), context)
         if found and not operation.request_body:
             raise bad_request(found)
         scope[_VIOLATIONS] = found
 
-    def _query(self, scope: Scope) -> Iterator[Violation]:
-        try:
-            texts = query_texts(scope["query_string"])
-        except UnicodeDecodeError:
-            yield Violation("parameter", "", "is not percent-encoded UTF-8")
-            return
-        declared = {parameter["name"]: parameter for parameter in self.parameters["query"]}
-        for name in texts.keys() - declared.keys():
-            known = ", ".join(sorted(declared)) or "none"
-            yield Violation("parameter", name, f"is not a parameter here; the parameters are: {known}")
-        for name, parameter in declared.items():
-            yield from _check(parameter, texts.get(name, []))
-
-    def _path(self, request: ConnexionRequest) -> Iterator[Violation]:
-        texts = request.scope.get("path_params", {})
-        for parameter in self.parameters["path"]:
-            yield from _check(parameter, [str(texts[parameter["name"].replace("-", "_")])])
-
-    def _headers(self, scope: Scope) -> Iterator[Violation]:
-        context = scope.setdefault("extensions", {}).setdefault("connexion_context", {})
-        for parameter in self.parameters["header"]:
-            text = header_text(scope["headers"], parameter["name"])
-            yield from _check(parameter, [] if text is None else [text])
-            if text is not None:
-                context[argument(parameter["name"])] = decode(parameter["schema"], text)
+    def _texts(self, scope: Scope) -> dict[str, dict[str, list[str]]]:
+        path = scope.get("path_params", {})
+        cookies = cookie_texts(header_text(scope["headers"], "cookie"))
+        headers = {p["name"]: header_text(scope["headers"], p["name"]) for p in self.parameters["header"]}
+        return {
+            "query": query_texts(scope["query_string"]),
+            "path": {p["name"]: [str(path[p["name"].replace("-", "_")])] for p in self.parameters["path"]},
+            "header": {name: [text] for name, text in headers.items() if text is not None},
+            "cookie": {name: [text] for name, text in cookies.items()},
+        }
 
 
-def _check(parameter: Mapping[str, Any], texts: list[str]) -> Iterator[Violation]:
+def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, Any]) -> Iterator[Violation]:
+    """The violations of one parameter; its value goes into the context, which Connexion hands to the handler."""
     if not texts:
         if parameter.get("required"):
-            yield violation(parameter, "is required")
-    elif len(texts) > 1:
-        yield violation(parameter, "is given more than once")
-    else:
-        value = decode(parameter["schema"], texts[0])
-        for _, detail in violations_of(_RequestValidator, parameter["schema"], value):
-            yield violation(parameter, detail)
+            yield violation(parameter, (), "is required")
+        elif parameter["in"] in ("header", "cookie") and "default" in parameter.get("schema", {}):
+            context[argument(parameter["name"], parameter["in"])] = parameter["schema"]["default"]
+        return
+    try:
+        value = decoder(parameter, {})(texts)
+    except Uncompilable:
+        return  # a style that is Connexion's alone
+    if value is ABSENT:
+        yield violation(parameter, (), "is given more than once")
+        return
+    context[argument(parameter["name"], parameter["in"])] = value
+    for path, detail in violations_of(_RequestValidator, parameter["schema"], value):
+        yield violation(parameter, path, detail)
 
 
 class StrictBody(JSONRequestBodyValidator):  # type: ignore[misc]  # Connexion has no types
@@ -108,7 +125,7 @@ class StrictBody(JSONRequestBodyValidator):  # type: ignore[misc]  # Connexion h
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         """Check the body of one request and hand it on."""
-        body = await read_body(receive)
+        body = await bodies.read(receive)
         found: list[Violation] = scope[_VIOLATIONS]
         if body:
             document = documents.parse(body)
@@ -130,9 +147,10 @@ class StrictResponse(JSONResponseBodyValidator):  # type: ignore[misc]  # Connex
     def _validate(self, body: Any) -> None:
         found = list(violations_of(_ResponseValidator, self._schema, body))
         if found:
-            operation = self._scope[OPERATION].operation_id
-            report = "; ".join(f"{pointer(path) or 'body'} {detail}" for path, detail in found)
-            raise NonConformingResponseBody(f"{operation} broke its contract: {report}")
+            fault = report("the body", body, found)
+            raise NonConformingResponseBody(
+                f"The handler {self._scope[OPERATION].operation_id} broke its contract: {fault}"
+            )
 
 
 class StrictOperation(OpenAPIOperation):  # type: ignore[misc]  # Connexion has no types
@@ -194,18 +212,6 @@ VALIDATORS: dict[str, Any] = {
     "body": MediaTypeDict({"application/json": StrictBody, "*/*+json": StrictBody}),
     "response": MediaTypeDict({"application/json": StrictResponse, "*/*+json": StrictResponse}),
 }
-
-
-async def read_body(receive: Receive) -> bytes:
-    """The whole body of a request, however it was sent."""
-    chunks: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 def with_content_length(scope: Scope, length: int) -> Scope:

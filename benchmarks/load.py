@@ -1,0 +1,103 @@
+"""A bounded load on the loopback interface, made with wrk."""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.server import HOST, Server
+
+SCRIPT = Path(__file__).with_name("wrk.lua")
+CONNECTIONS = 16
+WARM_UP = 1
+ROUNDS = 3
+SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, again and again. `{id}` in the path is drawn from `ids` each time."""
+
+    method: str
+    path: str
+    ids: range = range(1, 2)
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def address(self) -> str:
+        """The path with the first of the ids."""
+        return self.path.replace("{id}", str(self.ids[0]))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one load showed.
+
+    `cpu` is that of the server that was asked, `behind` that of the one behind it, in µs per request; `p50` and `p99`
+    are in µs.
+    """
+
+    requests: int
+    cpu: float
+    behind: float
+    per_second: float
+    p50: float
+    p99: float
+
+
+def parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser with the options that all measurements in rounds have."""
+    options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    options.add_argument("--rounds", type=int, default=ROUNDS, help="how often everything is measured")
+    options.add_argument("--seconds", type=int, default=SECONDS, help="how long each load lasts")
+    return options
+
+
+def measure(
+    server: Server, request: Request, seconds: int, *, refused: bool = False, behind: Server | None = None
+) -> Sample:
+    """Do the same as `run()`, after a second to get warm."""
+    run(server, request, WARM_UP, refused=refused)
+    return run(server, request, seconds, refused=refused, behind=behind)
+
+
+def run(
+    server: Server, request: Request, seconds: int, *, refused: bool = False, behind: Server | None = None
+) -> Sample:
+    """Send the request as fast as it is answered.
+
+    Raises RuntimeError when an answer was lost, or when any was above 399 though not `refused`, or any was not though
+    `refused`.
+    """
+    before = _cpu(server), _cpu(behind)
+    figures = wrk(f"http://{HOST}:{server.port}", request, seconds)
+    after = _cpu(server), _cpu(behind)
+    count = figures["requests"]
+    if not count or figures["failed"] or figures["refused"] != (count if refused else 0):
+        raise RuntimeError(f"{server.name}: {request.method} {request.path}: {figures}")
+    return Sample(
+        requests=count,
+        cpu=(after[0] - before[0]) / count * 1e6,
+        behind=(after[1] - before[1]) / count * 1e6,
+        per_second=count / figures["microseconds"] * 1e6,
+        p50=figures["p50"],
+        p99=figures["p99"],
+    )
+
+
+def wrk(url: str, request: Request, seconds: int) -> dict[str, int]:
+    """Run wrk and return what wrk.lua prints at the end."""
+    command = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={seconds}s", "--timeout=10s"]
+    command += [f"--script={SCRIPT}", url, "--", request.method, request.path]
+    command += [str(request.ids[0]), str(request.ids[-1]), request.body]
+    for name, value in request.headers.items():
+        command += [name, value]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - the command is our own
+    figures: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def _cpu(server: Server | None) -> float:
+    return server.cpu_seconds() if server else 0.0

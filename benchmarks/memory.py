@@ -1,0 +1,66 @@
+"""The memory of the service's workers under a long load: `python -m benchmarks.memory`."""
+
+import argparse
+import sys
+from statistics import mean
+
+from benchmarks import load, report
+from benchmarks.data import MEMORY, copy
+from benchmarks.registry import SERVICE
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.server import pss, serve
+
+BURST = 1
+CYCLES = 24
+TARGET = 1.02
+HOW = """\
+Proportional set size of each worker in MB, read after every cycle of all scenarios, {seconds} s of load each. Flat
+means that the mean of the last quarter is within {target} times that of the second; the first is for caches to fill."""
+
+
+def main() -> None:
+    """Measure, print, and keep the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--cycles", type=int, default=CYCLES, help="how often to go through all scenarios (4 or more)")
+    options = parser.parse_args()
+    series = measure(options.cycles)
+    quarter = len(series) // 4
+    growth = mean(used(series[-quarter:])) / mean(used(series[quarter : 2 * quarter]))
+    text = "\n\n".join(
+        [
+            "# Memory under a long load",
+            HOW.format(seconds=BURST, target=TARGET),
+            f"Last quarter over second quarter: {report.verdict(growth, f'≤ {TARGET}', reached=growth <= TARGET)}",
+            report.table(
+                ["requests so far", *(f"worker {number + 1}" for number in range(len(series[0][1])))],
+                ([f"{count:,}", *(f"{size / 1e6:.1f}" for size in sizes)] for count, sizes in series),
+            ),
+            report.provenance(),
+        ]
+    )
+    report.publish("RESULTS-memory.md", text, complete=options.cycles >= CYCLES)
+
+
+def measure(cycles: int) -> list[tuple[int, list[int]]]:
+    """Requests answered so far, and bytes of each worker, after each cycle."""
+    series, answered = [], 0
+    with copy() as database, serve(SERVICE, database) as server:
+        workers: list[int] = []
+        for number in range(cycles):
+            print(f"cycle {number + 1} of {cycles}", file=sys.stderr)
+            for scenario in (one for one in SCENARIOS if one.place == MEMORY):
+                answered += load.run(server, scenario.on(server), BURST, refused=scenario.refused).requests
+            if workers and server.workers() != workers:
+                raise RuntimeError("a worker ended under load")
+            workers = server.workers()
+            series.append((answered, [pss(worker) for worker in workers]))
+    return series
+
+
+def used(series: list[tuple[int, list[int]]]) -> list[int]:
+    """Bytes of all workers together, for each entry."""
+    return [sum(sizes) for _, sizes in series]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What is measured: the service, and its peers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, eq=False)
+class Contestant:
+    """An application for Gunicorn, and what is to be known about it.
+
+    `conditional` tells that it answers 304 to an ETag, `validates` that it answers 400 to a body
+    against the contract. `worker_class` is None for the service, which brings its own settings.
+    """
+
+    key: str
+    label: str
+    app: str
+    worker_class: str | None = "asgi"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    conditional: bool = False
+    validates: bool = True
+
+
+SERVICE = Contestant(
+    "service",
+    "this service",
+    "app:app",
+    worker_class=None,
+    environment={"PIPELINE": "compiled"},
+    conditional=True,
+)
+SERVICE_STOCK = Contestant(
+    "service-stock",
+    "this service, stock pipeline",
+    "app:app",
+    worker_class=None,
+    environment={"PIPELINE": "stock"},
+    conditional=True,
+)
+LIMIT = Contestant("limit", "bare ASGI (the limit)", "benchmarks.peers.limit:app", validates=False)
+LITESTAR = Contestant("litestar", "Litestar", "benchmarks.peers.litestar_msgspec:app")
+FASTAPI = Contestant("fastapi", "FastAPI", "benchmarks.peers.fastapi_def:app")
+CONNEXION_ASYNC = Contestant("connexion-async", "Connexion AsyncApp", "benchmarks.peers.connexion_async:app")
+CONNEXION_FLASK = Contestant("connexion-flask", "Connexion FlaskApp", "benchmarks.peers.connexion_flask:app")
+FLASK_CORE = Contestant("flask-core", "Flask + Core", "benchmarks.peers.flask_core:app", "sync")
+TUTORIAL = Contestant("tutorial", "Flask + Flask-SQLAlchemy", "benchmarks.peers.tutorial:app", "sync")
+
+CONTESTANTS = (
+    SERVICE,
+    LIMIT,
+    LITESTAR,
+    FASTAPI,
+    FLASK_CORE,
+    TUTORIAL,
+    CONNEXION_ASYNC,
+    CONNEXION_FLASK,
+    SERVICE_STOCK,
+)

@@ -1,0 +1,201 @@
+"""Figures, and the pages that show them."""
+
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from benchmarks.load import CONNECTIONS, Sample
+from benchmarks.registry import (
+    CONNEXION_FLASK,
+    FASTAPI,
+    LIMIT,
+    LITESTAR,
+    SERVICE,
+    TUTORIAL,
+    Contestant,
+)
+from benchmarks.scenarios import Scenario
+from benchmarks.server import WORKERS
+
+FOLDER = Path(__file__).parent
+PACKAGES = ("gunicorn", "gunicorn_h1c", "uvloop", "connexion", "Flask", "SQLAlchemy", "orjson", "jsonschema_rs")
+PEERS_PACKAGES = ("Flask-SQLAlchemy", "fastapi", "pydantic", "starlette", "litestar", "msgspec")
+# How many times cheaper than each of these the service is to be, in CPU per request.
+TARGETS = {
+    CONNEXION_FLASK: {"get-one": 7.0, "get-50": 5.0, "post": 5.0},
+    TUTORIAL: {"get-one": 4.5, "get-50": 4.0, "post": 5.0},
+    FASTAPI: {"get-one": 3.0, "get-50": 2.2, "post": 2.5},
+    LITESTAR: {"get-one": 1.2, "get-50": 1.2, "post": 1.3},
+}
+# How many times the cost of the limit the service may cost.
+ALLOWANCE = {"get-one": 1.2, "get-50": 1.15, "post": 1.25}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured, by keys of contestant and scenario, one entry for each round."""
+
+    samples: defaultdict[tuple[str, str], list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    starts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    memory: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def cpu(self, contestant: Contestant, scenario: Scenario) -> float | None:
+        """Smallest CPU per request over the rounds in µs; None where it was not measured."""
+        samples = self.samples.get((contestant.key, scenario.key))
+        return min(sample.cpu for sample in samples) if samples else None
+
+    def ratio(self, contestant: Contestant, scenario: Scenario) -> float | None:
+        """CPU per request over that of the service."""
+        cpu, own = self.cpu(contestant, scenario), self.cpu(SERVICE, scenario)
+        return cpu / own if cpu and own else None
+
+
+def render(
+    figures: Figures,
+    contestants: Sequence[Contestant],
+    scenarios: Sequence[Scenario],
+    rounds: int,
+    seconds: int,
+) -> str:
+    """The report of a run, in Markdown."""
+    sections = [
+        "# What a request costs",
+        HOW.format(workers=WORKERS, connections=CONNECTIONS, rounds=rounds, seconds=seconds),
+        provenance(*PEERS_PACKAGES),
+        "![Server CPU per request](cpu-per-request.svg)",
+        "## Targets",
+        _targets(figures, scenarios),
+        "## CPU per request, µs",
+        table(
+            ["", *(scenario.title for scenario in scenarios)],
+            ([one.label, *(_number(figures.cpu(one, scenario)) for scenario in scenarios)] for one in contestants),
+        ),
+        "## CPU per request, times the service's",
+        table(
+            ["", *(scenario.title for scenario in scenarios)],
+            ([one.label, *(_number(figures.ratio(one, scenario), 2) for scenario in scenarios)] for one in contestants),
+        ),
+    ]
+    for scenario in scenarios:
+        sections += [f"## {scenario.title}", _scenario(figures, contestants, scenario)]
+    sections += ["## Memory and start", _processes(figures, contestants)]
+    return "\n\n".join(sections)
+
+
+HOW = """\
+The service with every feature on (ETag, request id, every response validated, problem details) beside its peers, which
+do less: see [README.md](README.md). Each is started on fresh data with {workers} workers, its answers are checked, then
+it is loaded on the loopback interface over {connections} connections, {seconds} s for each figure, in {rounds} rounds.
+*CPU* is user and system time of the whole process tree divided by the requests answered, the smallest of the rounds;
+everything else is the median. The load generator shares the machine's cores with the server, so requests per second are
+those of both together; CPU per request is the figure to compare. Databases lie in memory, so that the program is
+measured and not the disk; *POST, on disk* is the same with the disk's `fsync` in every request."""
+
+
+def provenance(*packages: str) -> str:
+    """When, how, and on what this was measured."""
+    wrk = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)  # noqa: S607 - from PATH
+    module = Path(sys.argv[0]).stem
+    name = "benchmarks" if module == "__main__" else f"benchmarks.{module}"
+    facts = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "command": f"`{' '.join(['python -m', name, *sys.argv[1:]])}`",
+        "processor": f"{os.cpu_count()} cores, {_processor()}",
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "SQLite": sqlite3.sqlite_version,
+        "packages": ", ".join(f"{package} {version(package)}" for package in (*PACKAGES, *packages)),
+        "load": " ".join(wrk.stdout.split()[:2]),
+    }
+    return "\n".join(f"- {fact}: {value}" for fact, value in facts.items())
+
+
+def publish(name: str, text: str, *, complete: bool = True) -> None:
+    """Print a page, and keep it in this folder when it is complete."""
+    print(text)
+    if complete:
+        (FOLDER / name).write_text(text.rstrip() + "\n")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the first column to the left, the others to the right."""
+    lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _scenario(figures: Figures, contestants: Sequence[Contestant], scenario: Scenario) -> str:
+    rows = []
+    for one in contestants:
+        samples = figures.samples.get((one.key, scenario.key))
+        if samples:
+            rows.append(
+                [
+                    one.label,
+                    _number(figures.cpu(one, scenario)),
+                    _number(figures.ratio(one, scenario), 2),
+                    _number(median(sample.per_second for sample in samples)),
+                    _number(median(sample.p50 for sample in samples) / 1e3, 2),
+                    _number(median(sample.p99 for sample in samples) / 1e3, 2),
+                ]
+            )
+    head = ["", "CPU, µs", "times the service", "requests/s", "p50, ms", "p99, ms"]
+    return table(head, rows)
+
+
+def _processes(figures: Figures, contestants: Sequence[Contestant]) -> str:
+    return table(
+        ["", "memory, MB", "start to first 200, s"],
+        (
+            [
+                one.label,
+                _number(median(figures.memory[one.key]) / 1e6),
+                _number(median(figures.starts[one.key]), 2),
+            ]
+            for one in contestants
+            if one.key in figures.starts
+        ),
+    )
+
+
+def _targets(figures: Figures, scenarios: Sequence[Scenario]) -> str:
+    wanted = [scenario for scenario in scenarios if scenario.key in ALLOWANCE]
+
+    def at_least(contestant: Contestant, scenario: Scenario) -> str:
+        ratio, target = figures.ratio(contestant, scenario), TARGETS[contestant][scenario.key]
+        return verdict(ratio, f"≥ {target:g}", reached=ratio is not None and ratio >= target)
+
+    def at_most(scenario: Scenario) -> str:
+        ratio, target = figures.ratio(LIMIT, scenario), ALLOWANCE[scenario.key]
+        cost = 1 / ratio if ratio else None
+        return verdict(cost, f"≤ {target:g}", reached=cost is not None and cost <= target)
+
+    rows = [[f"times cheaper than {one.label}", *(at_least(one, scenario) for scenario in wanted)] for one in TARGETS]
+    rows.append([f"times the cost of {LIMIT.label}", *(at_most(scenario) for scenario in wanted)])
+    return table(["", *(scenario.title for scenario in wanted)], rows)
+
+
+def verdict(figure: float | None, target: str, *, reached: bool) -> str:
+    """A figure beside its target, and whether it was reached."""
+    if figure is None:
+        return "-"
+    return f"{figure:.2f} ({target}: {'pass' if reached else '**miss**'})"
+
+
+def _number(figure: float | None, digits: int = 0) -> str:
+    return "-" if figure is None else f"{figure:,.{digits}f}"
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,80 @@
+"""How the service's cost grows with the table: `python -m benchmarks.scale`, or `make bench-scale`."""
+
+import sys
+from collections import defaultdict
+from contextlib import ExitStack
+
+from benchmarks import load, report
+from benchmarks.data import copy, prepare
+from benchmarks.load import Request
+from benchmarks.registry import SERVICE
+from benchmarks.scenarios import CREATE
+from benchmarks.server import serve
+from db.items import Position
+from handlers import cursors
+
+SIZES = (10**3, 10**5, 10**7)
+DEPTH = 10**6
+TARGET = 1.3
+PAGE = 50
+HOW = """\
+CPU per request of the service in µs, the smallest of {rounds} rounds of {seconds} s, on tables of different sizes that
+are served side by side, and its ratio to that on the smallest table. The deep page begins behind item 1,000,000, or is
+the last page of a smaller table. Databases lie in memory."""
+
+
+def requests(rows: int) -> dict[str, Request]:
+    """What is asked of a table of that many rows."""
+    depth = min(DEPTH, rows - PAGE)
+    cursor = cursors.encode("id", None, Position(depth, depth))
+    return {
+        "GET one": Request("GET", "/items/{id}", range(1, rows + 1)),
+        "first page": Request("GET", f"/items?limit={PAGE}"),
+        "deep page": Request("GET", f"/items?limit={PAGE}&cursor={cursor}"),
+        "POST": CREATE,
+    }
+
+
+def main() -> None:
+    """Measure, print, and keep the page."""
+    parser = load.parser("benchmarks.scale", __doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="rows of the tables, the smallest first")
+    options = parser.parse_args()
+    costs = measure(options.sizes, options.rounds, options.seconds)
+    smallest = options.sizes[0]
+    rows = []
+    for title in requests(smallest):
+        cost = {size: min(costs[title, size]) for size in options.sizes}
+        worst = max(cost.values()) / cost[smallest]
+        cells = [f"{cost[size]:,.0f} ({cost[size] / cost[smallest]:.2f})" for size in options.sizes]
+        rows.append([title, *cells, report.verdict(worst, f"≤ {TARGET}", reached=worst <= TARGET)])
+    text = "\n\n".join(
+        [
+            "# How cost grows with the table",
+            HOW.format(rounds=options.rounds, seconds=options.seconds),
+            report.table(["", *(f"{size:,} rows" for size in options.sizes), "largest ratio"], rows),
+            report.provenance(),
+        ]
+    )
+    report.publish("RESULTS-scale.md", text, complete=tuple(options.sizes) == SIZES and options.rounds >= load.ROUNDS)
+
+
+def measure(sizes: list[int], rounds: int, seconds: int) -> dict[tuple[str, int], list[float]]:
+    """CPU per request in µs by request and size, one figure for each round."""
+    costs = defaultdict(list)
+    for size in sizes:
+        print(f"preparing {size:,} rows", file=sys.stderr)
+        prepare(size)
+    with ExitStack() as stack:
+        servers = {size: stack.enter_context(serve(SERVICE, stack.enter_context(copy(size)))) for size in sizes}
+        for number in range(rounds):
+            print(f"round {number + 1}", file=sys.stderr)
+            for title in requests(sizes[0]):
+                for size, server in servers.items():
+                    request = requests(size)[title]
+                    costs[title, size].append(load.measure(server, request, seconds).cpu)
+    return costs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""OpenAPI 3.0 schemas, compiled once into `jsonschema_rs` validators (JSON Schema draft 4, as Connexion has it)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from contract.violations import explain
+
+Path = tuple[str, ...]
+FORMATS = ("date", "date-time", "email", "hostname", "ipv4", "ipv6", "regex", "time", "uri")
+
+
+class Uncompilable(Exception):  # noqa: N818 -- says of an operation what it is, no more
+    """This part of the contract is not for the compiler; the message says why."""
+
+
+def resolve(document: Mapping[str, Any], node: Any) -> Any:
+    """The node, or what its `$ref` leads to within the same document."""
+    while isinstance(node, Mapping) and "$ref" in node:
+        reference = node["$ref"]
+        if not reference.startswith("#/"):
+            raise Uncompilable(f"the reference {reference} leads out of the file")
+        node = document
+        for step in reference[2:].split("/"):
+            node = node[step.replace("~1", "/").replace("~0", "~")]
+    return node
+
+
+class Schema:
+    """A schema, ready to judge values: `is_valid(value)` is the quick question, `violations()` the whole answer."""
+
+    def __init__(self, schema: Mapping[str, Any], document: Mapping[str, Any], *, response: bool = False) -> None:
+        converted = _convert(resolve(document, schema), response=response)
+        schemas = document.get("components", {}).get("schemas", {})
+        components = {"schemas": {name: _convert(part, response=response) for name, part in schemas.items()}}
+        self._document: dict[str, Any] = {**converted, "components": components}
+        try:
+            validator = jsonschema_rs.Draft4Validator(self._document, validate_formats=True)
+        except (ValueError, jsonschema_rs.ReferencingError) as error:
+            raise Uncompilable(f"its schema cannot be compiled: {error}") from None
+        self._iter_errors = validator.iter_errors
+        self.is_valid = validator.is_valid
+
+    def violations(self, value: Any) -> Iterator[tuple[Path, str]]:
+        """Every violation in `value`: the path to it and a sentence."""
+        for error in self._iter_errors(value):
+            schema = self._at(error.schema_path[:-1])
+            for steps, detail in explain(error.kind.name, schema, error.instance):
+                yield (*map(str, error.instance_path), *steps), detail
+
+    def _at(self, path: list[str | int]) -> Mapping[str, Any]:
+        """The part of the schema that a keyword stands in; a step `$ref` follows the reference."""
+        node: Any = self._document
+        for step in path:
+            node = resolve(self._document, node) if step == "$ref" else node[step]
+        return resolve(self._document, node)  # type: ignore[no-any-return]
+
+
+def _convert(node: Any, *, response: bool) -> Any:
+    """OpenAPI's own keywords in JSON Schema's: `nullable`; and, in a response, `writeOnly`."""
+    if isinstance(node, list):
+        return [_convert(part, response=response) for part in node]
+    if not isinstance(node, Mapping):
+        return node
+    if "$ref" in node:  # siblings of a $ref mean nothing in OpenAPI 3.0
+        return {"$ref": node["$ref"]}
+    if response and (node.get("writeOnly") is True or node.get("x-writeOnly") is True):
+        return {"not": {}}
+    converted = {
+        keyword: value if keyword in ("enum", "example", "default") else _convert(value, response=response)
+        for keyword, value in node.items()
+    }
+    if node.get("nullable") is True or node.get("x-nullable") is True:
+        if isinstance(node.get("type"), str):
+            converted["type"] = [node["type"], "null"]
+        if isinstance(node.get("enum"), list):
+            converted["enum"] = [*node["enum"], None]
+    return converted

@@ -1,0 +1,755 @@
+"""The edge: the real nginx with the files of nginx/, in front of the real service or of a scripted one."""
+
+import contextlib
+import gzip
+import http.client
+import json
+import re
+import shutil
+import signal
+import socket
+import socketserver
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.stack import NGINX_CONF, Answer, Running, ask, edge, free_port, post, send, service, wait_until
+
+LIMIT = 65536
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+UI_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY = {
+    "Content-Security-Policy": API_POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+COLLECTION, ITEM, OTHER = "GET, HEAD, OPTIONS, POST", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT", "GET, HEAD, OPTIONS"
+MADE_ID = re.compile(r"^[0-9a-f]{32}$")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The service, for all tests here: they look at the edge, and none needs an empty database."""
+    with service(tmp_path_factory.mktemp("app")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Running]:
+    """Nginx in front of it."""
+    with edge(tmp_path_factory.mktemp("edge"), app.port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Nginx in front of nothing."""
+    with edge(tmp_path_factory.mktemp("lonely"), free_port()) as running:
+        yield running
+
+
+def problem(status: int, title: str, detail: str, **members: str) -> bytes:
+    """A problem document as both the service and nginx write it."""
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def assert_problem(answer: Answer, status: int, title: str, detail: str, **headers: str) -> None:
+    """The whole answer is this problem, made by nginx."""
+    expected = problem(status, title, detail)
+    sent = dict(answer.headers)
+    assert len(sent) == len(answer.headers), "a header is there twice"
+    assert MADE_ID.match(sent.pop("X-Request-Id"))
+    assert sent.pop("Date")
+    assert sent.pop("Connection") in ("close", "keep-alive")
+    assert (answer.status, answer.body, sent) == (
+        status,
+        expected,
+        {
+            "Server": "nginx",
+            "Content-Type": "application/problem+json",
+            "Content-Length": str(len(expected)),
+            **SECURITY,
+            **headers,
+        },
+    )
+
+
+# nginx's own errors
+
+MALFORMED = "The request is not HTTP as this server understands it. Check its first line, its headers and its framing."
+TOO_LARGE = "The body may have at most 65536 bytes."
+NOTHING = "There is nothing at this address."
+LONG = "a" * 9000
+
+
+def head(line: str, *fields: str) -> bytes:
+    """The head of a request."""
+    return "\r\n".join([line, *fields, "", ""]).encode()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A request that nginx refuses by itself, and the problem it answers."""
+
+    name: str
+    request: bytes
+    status: int
+    title: str
+    detail: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+LONG_ADDRESS = "The address is longer than this service reads. Shorten it."
+LONG_HEADERS = "The headers are larger than this service reads. Send fewer or shorter ones."
+POST = ("POST /items HTTP/1.1", "Host: a")
+CHUNKED = "Transfer-Encoding: chunked"
+REFUSALS = [
+    Refusal("no HTTP", b"nonsense\r\n\r\n", 400, "Bad Request", MALFORMED),
+    Refusal("no Host", head("GET /items HTTP/1.1"), 400, "Bad Request", MALFORMED),
+    Refusal("no number for a length", head(*POST, "Content-Length: x"), 400, "Bad Request", MALFORMED),
+    Refusal("two lengths", head(*POST, "Content-Length: 1", CHUNKED), 400, "Bad Request", MALFORMED),
+    Refusal("nginx's own page", head("GET /.problem HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
+    Refusal("nginx's other page", head("GET /.timeout HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
+    *(
+        Refusal(
+            f"TRACE {path}",
+            head(f"TRACE {path} HTTP/1.1", "Host: a"),
+            405,
+            "Method Not Allowed",
+            f"TRACE is not a method of this path; its methods are {allow}.",
+            {"Allow": allow},
+        )
+        for path, allow in (("/items", COLLECTION), ("/items?limit=1", COLLECTION), ("/items/1", ITEM), ("/ui/", OTHER))
+    ),
+    Refusal("a byte too many", head(*POST, "Content-Length: 65537"), 413, "Content Too Large", TOO_LARGE),
+    Refusal(
+        "100 KiB that wait for 100 Continue",
+        head(*POST, "Content-Length: 102400", "Expect: 100-continue"),
+        413,
+        "Content Too Large",
+        TOO_LARGE,
+    ),
+    Refusal(
+        "100 KiB in a chunk",
+        head(*POST, CHUNKED) + b"19000\r\n" + b" " * 0x19000,
+        413,
+        "Content Too Large",
+        TOO_LARGE,
+    ),
+    Refusal("a long address", head(f"GET /{LONG} HTTP/1.1", "Host: a"), 414, "URI Too Long", LONG_ADDRESS),
+    Refusal(
+        "a long header",
+        head("GET /items HTTP/1.1", "Host: a", f"X-Long: {LONG}"),
+        431,
+        "Request Header Fields Too Large",
+        LONG_HEADERS,
+    ),
+    Refusal(
+        "another framing",
+        head(*POST, "Transfer-Encoding: gzip"),
+        501,
+        "Not Implemented",
+        "The only Transfer-Encoding understood here is chunked.",
+    ),
+    Refusal(
+        "another version",
+        head("GET /items HTTP/3.0", "Host: a"),
+        505,
+        "HTTP Version Not Supported",
+        "Use HTTP/1.1 or HTTP/1.0.",
+    ),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
+def test_errors_of_nginx_itself_are_problems(lonely: Running, refusal: Refusal) -> None:
+    """What nginx refuses by itself is answered as a problem, with all headers, though no service is there."""
+    answer = send(lonely.port, refusal.request)
+    assert_problem(answer, refusal.status, refusal.title, refusal.detail, **refusal.headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_a_service_that_is_down_is_a_502(lonely: Running, method: str) -> None:
+    """Nobody behind the edge: 502, and when to come back."""
+    answer = ask(lonely.port, method, "/items/1", b"{}", {"Content-Type": "application/json"})
+    detail = "The service behind this address did not answer. Try again in a moment."
+    assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
+
+
+def test_head_of_an_error_has_no_body(lonely: Running) -> None:
+    """HEAD gets the headers of the problem, and nothing after them."""
+    answer = ask(lonely.port, "HEAD", "/items")
+    assert (answer.status, answer.body) == (502, b"")
+    assert answer["Content-Type"] == "application/problem+json"
+    assert int(answer["Content-Length"]) > 0
+
+
+def test_a_service_that_does_not_answer_is_a_504(tmp_path: Path) -> None:
+    """A service that takes a request and says nothing: 504."""
+    shorter = [("server.d/proxy.conf", "proxy_read_timeout 35s;", "proxy_read_timeout 200ms;")]
+    with scripted(lambda *_: b"") as upstream, edge(tmp_path / "edge", upstream.port, shorter) as nginx:
+        answer = ask(nginx.port, "GET", "/items")
+    detail = "The service behind this address did not answer in time. Try again in a moment."
+    assert_problem(answer, 504, "Gateway Timeout", detail, **{"Retry-After": "1"})
+
+
+def test_a_connection_that_is_never_made_is_a_502(tmp_path: Path) -> None:
+    """An address that is silent, as that of a stopped container is: no 504, because nothing can have happened."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        port = full.getsockname()[1]
+        for _ in range(4):  # the queue of connections is full after a few, and then nobody is answered
+            queued = waiting.enter_context(socket.socket())
+            queued.settimeout(0)
+            queued.connect_ex(("127.0.0.1", port))
+        shorter = [("server.d/proxy.conf", "proxy_connect_timeout 2s;", "proxy_connect_timeout 200ms;")]
+        with edge(tmp_path / "edge", port, shorter) as nginx:
+            answer = ask(nginx.port, "POST", "/items", b"{}")
+        assert "upstream timed out" in nginx.err.read_text()
+    detail = "The service behind this address did not answer. Try again in a moment."
+    assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
+
+
+def test_an_answer_that_cannot_be_read_is_a_502(tmp_path: Path) -> None:
+    """A service whose headers are broken is a service that did not answer."""
+    broken = OK.replace(b"\r\n\r\n", b"\r\nX-Broken: \0\r\n\r\n")
+    with scripted(lambda *_: broken) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        answer = ask(nginx.port, "GET", "/items")
+    detail = "The service behind this address did not answer. Try again in a moment."
+    assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
+
+
+def test_the_rate_limit_answers_429_once_it_is_switched_on(tmp_path: Path, app: Running) -> None:
+    """With the one line of limits.conf taken in, a client that asks too often is told when to come back."""
+    limits = "http.d/limits.conf"
+    line = "limit_req zone=per_address burst=200 nodelay;"
+    switched_on = [(limits, f"#{line}", line), (limits, "burst=200", "burst=1"), (limits, "rate=100r/s", "rate=1r/m")]
+    with edge(tmp_path / "edge", app.port, switched_on) as nginx:
+        answers = [ask(nginx.port, "GET", "/healthz") for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    detail = "Too many requests came from your address. Wait a moment and try again."
+    assert_problem(answers[2], 429, "Too Many Requests", detail, **{"Retry-After": "1"})
+
+
+def test_a_client_that_is_too_slow_gets_no_answer(tmp_path: Path, app: Running) -> None:
+    """Nginx closes such a connection; that is why it has no problem for 408."""
+    shorter = [("http.d/timeouts.conf", "client_body_timeout 15s;", "client_body_timeout 200ms;")]
+    with (
+        edge(tmp_path / "edge", app.port, shorter) as nginx,
+        socket.create_connection(("127.0.0.1", nginx.port), timeout=10) as connection,
+    ):
+        connection.sendall(head(*POST, "Content-Length: 10") + b"{")
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(100) == b""
+
+
+# What goes through
+
+PASSED_ON = [
+    ("GET", "/items/9007199254740991", b"", {}),
+    ("GET", "/items/nine", b"", {}),
+    ("GET", "/items?limit=0&sort=colour", b"", {}),
+    ("GET", "/nothing/here", b"", {}),
+    ("DELETE", "/items", b"", {}),
+    ("OPTIONS", "/items", b"", {}),
+    ("POST", "/items", b"{}", {"Content-Type": "application/json"}),
+    ("POST", "/items", b"{", {"Content-Type": "application/json"}),
+    ("POST", "/items", b"a", {"Content-Type": "text/plain"}),
+    ("GET", "/healthz", b"", {}),
+    ("GET", "/readyz", b"", {}),
+    ("GET", "/openapi.json", b"", {}),
+    ("GET", "/openapi.yaml", b"", {}),
+    ("GET", "/", b"", {}),
+    ("GET", "/ui/", b"", {}),
+    ("GET", "/ui/swagger-ui.css", b"", {}),
+]
+
+
+@pytest.mark.parametrize("request_parts", PASSED_ON, ids=lambda parts: f"{parts[0]} {parts[1]} {parts[2].decode()}")
+def test_answers_of_the_service_go_through_as_they_are(
+    app: Running, nginx: Running, request_parts: tuple[str, str, bytes, dict[str, str]]
+) -> None:
+    """Status, body and the service's own headers are the same as without nginx; nginx adds its own, each once."""
+    method, path, body, headers = request_parts
+    sent = {**headers, "X-Request-Id": "same-for-both"}
+    direct, through = (ask(port, method, path, body or None, sent) for port in (app.port, nginx.port))
+    assert (through.status, through.body) == (direct.status, direct.body)
+    hops = {"server", "date", "connection", "vary"}
+    kept = [(name.lower(), value) for name, value in direct.headers if name.lower() not in hops]
+    got = [(name.lower(), value) for name, value in through.headers if name.lower() not in hops]
+    policy = UI_POLICY if path.startswith("/ui/") else API_POLICY
+    added = {**SECURITY, "Content-Security-Policy": policy, "X-Request-Id": "same-for-both"}
+    own = {name.lower() for name in added}
+    assert sorted(pair for pair in got if pair[0] not in own) == sorted(pair for pair in kept if pair[0] not in own)
+    assert {name: through.all(name) for name in added} == {name: [value] for name, value in added.items()}
+
+
+def test_nothing_is_told_about_versions(nginx: Running) -> None:
+    """The Server header is nginx's, without a version."""
+    assert ask(nginx.port, "GET", "/items").all("Server") == ["nginx"]
+
+
+def test_a_body_as_large_as_the_limit_reaches_the_service(nginx: Running) -> None:
+    """65,536 bytes are not too many."""
+    body = b'{"name": "As large as may be"}'.ljust(LIMIT)
+    answer = ask(nginx.port, "POST", "/items", body, {"Content-Type": "application/json"})
+    assert (answer.status, answer.json()["name"]) == (201, "As large as may be")
+
+
+def test_a_chunked_body_reaches_the_service(nginx: Running) -> None:
+    """A body without a length is read to its end, and goes on with one."""
+    chunks = iter([b'{"name": ', b'"In two pieces"}'])
+    answer = ask(nginx.port, "POST", "/items", chunks, {"Content-Type": "application/json"})
+    assert (answer.status, answer.json()["name"]) == (201, "In two pieces")
+
+
+def test_no_temporary_file_is_written(nginx: Running) -> None:
+    """The largest body and the largest answer leave the folders for temporary files empty."""
+    ask(nginx.port, "POST", "/items", b" " * LIMIT, {"Content-Type": "application/json"})
+    ask(nginx.port, "GET", "/ui/swagger-ui-bundle.js")
+    folder = nginx.out.parent
+    written = [path for path in folder.rglob("nginx-*/**/*") if path.is_file()]
+    assert written == []
+    assert "buffered to a temporary file" not in nginx.err.read_text()
+
+
+# Request ids, log, forwarded headers
+
+
+@pytest.mark.parametrize("request_id", ["a", "Az09._~:+/=@-", "x" * 64])
+def test_a_sane_request_id_of_the_client_is_kept(app: Running, nginx: Running, request_id: str) -> None:
+    """It is in the answer, in nginx's log and in the service's."""
+    path = f"/items?name={len(request_id)}"
+    answer = ask(nginx.port, "GET", path, headers={"X-Request-Id": request_id})
+    assert answer.all("X-Request-Id") == [request_id]
+    line = nginx.line(request_id)
+    assert (line["uri"], line["status"]) == (path, 200)
+    wait_until(lambda: f"[{request_id}]" in app.err.read_text(), f"{request_id} in the service's log")
+
+
+@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", 'a"b', "a\tb", "a,b", "é", "{}"])
+def test_another_request_id_is_replaced(nginx: Running, request_id: str) -> None:
+    """An id that the contract does not admit is thrown away, and a new one made, for answer and log."""
+    raw = f"GET /items HTTP/1.1\r\nHost: a\r\nX-Request-Id: {request_id}\r\n\r\n".encode()
+    made = send(nginx.port, raw)["X-Request-Id"]
+    assert MADE_ID.match(made)
+    assert nginx.line(made)["status"] == 200
+
+
+def test_an_error_of_nginx_has_the_request_id_of_the_client(nginx: Running) -> None:
+    """Nginx's own answers carry it too, and its log has the method and the address that were asked for."""
+    answer = ask(nginx.port, "TRACE", "/items/1?a=b", headers={"X-Request-Id": "traced-1"})
+    assert (answer.status, answer.all("X-Request-Id")) == (405, ["traced-1"])
+    line = nginx.line("traced-1")
+    assert (line["method"], line["uri"], line["status"], line["upstream"]) == ("TRACE", "/items/1?a=b", 405, "")
+
+
+def test_a_line_of_the_log_is_one_json_object(app: Running, nginx: Running) -> None:
+    """All of it, with numbers as numbers, and what a client sends escaped."""
+    answer = ask(nginx.port, "POST", "/items", b"{}", {"X-Request-Id": "logged-1", "User-Agent": 'a "quoted" \\ agent'})
+    line = nginx.line("logged-1")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", line.pop("time"))
+    assert float(line.pop("upstream_response_time")) >= 0
+    assert line.pop("request_time") >= 0
+    assert line.pop("bytes") > len(answer.body)
+    assert line == {
+        "request_id": "logged-1",
+        "client": "127.0.0.1",
+        "method": "POST",
+        "uri": "/items",
+        "protocol": "HTTP/1.1",
+        "status": 415,
+        "upstream": f"127.0.0.1:{app.port}",
+        "upstream_status": "415",
+        "user_agent": 'a "quoted" \\ agent',
+    }
+
+
+def test_every_line_of_the_log_is_json(nginx: Running, lonely: Running) -> None:
+    """Also for what is hardly HTTP: raw bytes, control characters, HTTP/0.9."""
+    for request in (
+        b"GET /\x01\xff HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\r\n\r\n",
+        b"get / http/1.1\r\n\r\n",
+        b'G"T / HTTP/1.1\r\n\r\n',
+    ):
+        assert send(nginx.port, request).status == 400
+    for port in (nginx.port, lonely.port):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(b"GET /items\r\n")
+            while connection.recv(4096):
+                pass
+    assert ask(nginx.port, "GET", "/items", headers={"X-Request-Id": "last", "User-Agent": "\xff"}).status == 200
+    assert nginx.line("last")["status"] == 200
+    assert all(isinstance(line["status"], int) for line in nginx.lines() + lonely.lines())
+
+
+def test_the_health_check_of_the_container(nginx: Running) -> None:
+    """It succeeds where nginx answers, fails where nobody does, and is not in the log."""
+    script = str(NGINX_CONF / "healthcheck")
+    alive, dead = (
+        subprocess.run([script, str(port)], capture_output=True, check=False, timeout=30).returncode
+        for port in (nginx.port, free_port())
+    )
+    assert (alive, dead) == (0, 1)
+    assert not [line for line in nginx.lines() if line["user_agent"] == "healthcheck"]
+
+
+def test_what_a_client_says_about_itself_is_replaced(tmp_path: Path) -> None:
+    """The service is told by nginx where a request comes from, and never by the client."""
+    lies = {
+        "Host": "items.example:8443",
+        "X-Forwarded-For": "10.0.0.1",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "evil.example",
+        "Forwarded": "for=10.0.0.1",
+        "X-Request-Id": "kept",
+        "Connection": "close, X-Hop",
+        "If-Match": '"1"',
+    }
+    with scripted(lambda *_: OK) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        ask(nginx.port, "PUT", "/items/1%2F2?a=%20b", b"{}", lies)
+    (request,) = upstream.requests
+    line, _, rest = request.partition(b"\r\n")
+    fields = dict(field.split(": ", 1) for field in rest.decode().split("\r\n\r\n")[0].split("\r\n"))
+    assert line == b"PUT /items/1%2F2?a=%20b HTTP/1.1"
+    assert fields == {
+        "Host": "items.example:8443",
+        "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Host": "items.example:8443",
+        "X-Request-Id": "kept",
+        "If-Match": '"1"',
+        "Content-Length": "2",
+        "Accept-Encoding": "identity",
+    }
+
+
+def test_http_1_0_without_a_host_is_served(nginx: Running) -> None:
+    """HTTP/1.0 needs no Host; the service, asked in HTTP/1.1, gets one."""
+    assert send(nginx.port, b"GET /healthz HTTP/1.0\r\n\r\n").json() == {"status": "ok"}
+
+
+# Compression and entity tags
+
+GZIP = {"Accept-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/ui/swagger-ui-bundle.js", "/ui/swagger-ui.css"])
+def test_what_is_large_is_compressed(nginx: Running, path: str) -> None:
+    """For clients that can read it, with the same content, and with word of it for caches."""
+    plain, packed = ask(nginx.port, "GET", path), ask(nginx.port, "GET", path, headers=GZIP)
+    assert (plain.all("Content-Encoding"), packed.all("Content-Encoding")) == ([], ["gzip"])
+    assert "Accept-Encoding" in plain["Vary"]
+    assert "Accept-Encoding" in packed["Vary"]
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 2
+
+
+def test_a_page_of_items_is_compressed(nginx: Running) -> None:
+    """A long list is; its links stay what they are."""
+    for number in range(20):
+        assert post(nginx.port, {"name": f"Listed {number}", "description": "x" * 100}).status == 201
+    plain, packed = ask(nginx.port, "GET", "/items"), ask(nginx.port, "GET", "/items", headers=GZIP)
+    assert (packed.status, packed["Content-Encoding"], packed["Link"]) == (200, "gzip", plain["Link"])
+    assert gzip.decompress(packed.body) == plain.body
+
+
+def test_an_item_keeps_its_strong_etag(nginx: Running) -> None:
+    """The largest item there can be, asked for with gzip: its ETag is strong in every answer and good for If-Match."""
+    large = {"name": "\U0001f4a1" * 80, "description": "\U0001f4a1" * 200}
+    created = post(nginx.port, large, GZIP)
+    path = created["Location"]
+    got = ask(nginx.port, "GET", path, headers=GZIP)
+    assert (created["ETag"], created.all("Content-Encoding")) == (got["ETag"], [])
+    assert (got["ETag"][0], got.all("Content-Encoding")) == ('"', [])
+    change = {**GZIP, "Content-Type": "application/json", "If-Match": got["ETag"]}
+    changed = ask(nginx.port, "PUT", path, json.dumps(large).encode(), change)
+    assert (changed.status, changed["ETag"][0]) == (200, '"')
+    assert changed["ETag"] != got["ETag"]
+    again = ask(nginx.port, "PUT", path, json.dumps(large).encode(), change)
+    assert again.status == 412
+    assert ask(nginx.port, "DELETE", path, headers={"If-Match": changed["ETag"]}).status == 204
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/ui/swagger-ui-bundle.js"])
+def test_a_compressed_file_can_be_revalidated(nginx: Running, path: str) -> None:
+    """Compression makes the ETag weak; sent back in If-None-Match it is good for a 304 all the same."""
+    packed = ask(nginx.port, "GET", path, headers=GZIP)
+    assert packed["ETag"].startswith('W/"')
+    again = ask(nginx.port, "GET", path, headers={**GZIP, "If-None-Match": packed["ETag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+def test_an_unchanged_item_is_a_304(nginx: Running) -> None:
+    """If-None-Match is the service's to judge, through nginx as without it."""
+    created = post(nginx.port, {"name": "Unchanged"})
+    answer = ask(nginx.port, "GET", created["Location"], headers={"If-None-Match": created["ETag"]})
+    assert (answer.status, answer.body, answer["ETag"]) == (304, b"", created["ETag"])
+
+
+# Connections to the service
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n[]"
+Reply = Callable[[bytes, int], bytes | None]
+
+
+class Scripted(socketserver.ThreadingTCPServer):
+    """A service that answers what `reply(request, number on this connection)` says; None hangs up instead."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self.reply = reply
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.port: int = self.server_address[1]
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    server: Scripted
+
+    def handle(self) -> None:
+        number = 0
+        while request := self._read():
+            number += 1
+            self.server.connections += number == 1
+            self.server.requests.append(request)
+            answer = self.server.reply(request, number)
+            if answer is None:
+                return
+            self.wfile.write(answer)
+
+    def _read(self) -> bytes:
+        lines = []
+        with contextlib.suppress(ConnectionError):
+            while (line := self.rfile.readline()) not in (b"", b"\r\n"):
+                lines.append(line)
+        if not lines:
+            return b""
+        request = b"".join(lines) + b"\r\n"
+        length = re.search(rb"(?i)^content-length: (\d+)", request, re.MULTILINE)
+        return request + (self.rfile.read(int(length[1])) if length else b"")
+
+
+@contextlib.contextmanager
+def scripted(reply: Reply) -> Iterator[Scripted]:
+    """Such a service, running."""
+    with Scripted(reply) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def hang_up_on_the_second(_request: bytes, number: int) -> bytes | None:
+    """Answers the first request of each connection, and hangs up on the next."""
+    return OK if number == 1 else None
+
+
+def on_one_connection(port: int, methods: list[str]) -> list[int]:
+    """The statuses of these requests, sent one after the other on one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    statuses = []
+    for method in methods:
+        connection.request(method, "/items/1", b"{}")
+        response = connection.getresponse()
+        response.read()
+        statuses.append(response.status)
+    connection.close()
+    return statuses
+
+
+def test_connections_to_the_service_stay_open(tmp_path: Path) -> None:
+    """Many requests, one connection to the service."""
+    with scripted(lambda *_: OK) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        assert on_one_connection(nginx.port, ["GET", "POST"] * 10) == [200] * 20
+    assert (len(upstream.requests), upstream.connections) == (20, 1)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_an_idempotent_request_is_tried_again(tmp_path: Path, method: str) -> None:
+    """On an open connection that the service closes just then, it is sent once more, on a new one."""
+    with scripted(hang_up_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        assert on_one_connection(nginx.port, ["GET", method]) == [200, 200]
+    assert len(upstream.requests) == 3
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_request_that_may_have_been_done_is_never_sent_twice(tmp_path: Path, method: str) -> None:
+    """The same for one that is not idempotent: 502, and the service saw it once."""
+    with scripted(hang_up_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        assert on_one_connection(nginx.port, ["GET", method]) == [200, 502]
+    assert [request.split()[0].decode() for request in upstream.requests] == ["GET", method]
+
+
+def test_a_policy_of_the_service_is_not_doubled(tmp_path: Path) -> None:
+    """A Content-Security-Policy that the service sends is the only one; what nginx owns is nginx's."""
+    own = b"Content-Security-Policy: default-src 'self'\r\nX-Frame-Options: SAMEORIGIN\r\nX-Request-Id: own\r\n\r\n"
+    answer_bytes = OK.replace(b"\r\n\r\n", b"\r\n" + own)
+    with scripted(lambda *_: answer_bytes) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        answer = ask(nginx.port, "GET", "/ui/", headers={"X-Request-Id": "mine"})
+    names = ("Content-Security-Policy", "X-Frame-Options", "X-Request-Id")
+    assert [answer.all(name) for name in names] == [["default-src 'self'"], ["DENY"], ["mine"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"), [("/ui/", UI_POLICY), ("/ui", UI_POLICY), ("/uid", API_POLICY), ("/items", API_POLICY)]
+)
+def test_an_answer_never_goes_without_a_policy(tmp_path: Path, path: str, policy: str) -> None:
+    """Where the service sends none, nginx has one for the path."""
+    with scripted(lambda *_: OK) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        assert ask(nginx.port, "GET", path).all("Content-Security-Policy") == [policy]
+
+
+def test_sigquit_finishes_what_is_under_way(tmp_path: Path) -> None:
+    """The signal that `docker stop` sends lets a slow answer arrive, then nginx ends."""
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> bytes:
+        asked.set()
+        may_answer.wait(30)
+        return OK
+
+    with scripted(slow) as upstream, edge(tmp_path / "edge", upstream.port) as nginx, ThreadPoolExecutor() as pool:
+        pending = pool.submit(ask, nginx.port, "GET", "/items")
+        assert asked.wait(30)
+        nginx.process.send_signal(signal.SIGQUIT)
+        wait_until(lambda: _refuses(nginx.port), "nginx taking no more connections")
+        may_answer.set()
+        assert (pending.result(30).body, nginx.process.wait(30)) == (b"[]", 0)
+
+
+def _refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_reload_loses_no_request(tmp_path: Path, app: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    """SIGHUP five times under load: every request is answered 200."""
+    done = threading.Event()
+    statuses: list[int] = []
+
+    def ask_on(port: int) -> None:
+        while not done.is_set():
+            statuses.append(ask(port, "GET", "/healthz").status)
+
+    with edge(tmp_path / "edge", app.port) as nginx, ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(ask_on, nginx.port) for _ in range(4)]
+        for _ in range(5):
+            goal = len(statuses) + 50
+            nginx.process.send_signal(signal.SIGHUP)
+            wait_until(lambda goal=goal: len(statuses) >= goal or any(c.done() for c in clients), "50 more answers")  # type: ignore[misc]
+        done.set()
+        for client in clients:
+            client.result()
+    with capsys.disabled():
+        print(f"\nnginx reloaded 5 times: {len(statuses)} requests sent, {sum(s != 200 for s in statuses)} lost")
+    assert set(statuses) == {200}
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[tuple[Running, int, Path]]:
+    """Nginx with servers/tls.conf in place of plain.conf, as its first line says: (nginx, TLS port, certificate)."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed, which makes the certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key, port = folder / "fullchain.pem", folder / "privkey.pem", free_port()
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2", "-nodes"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command = ["openssl", "req", "-x509", *curve, *subject, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    plain, encrypted = "include servers/plain.conf;", "include servers/tls.conf;"
+    edits = [
+        ("nginx.conf", f"{plain}\n    #{encrypted}", encrypted),
+        ("servers/tls.conf", "listen 8443 ", f"listen 127.0.0.1:{port} "),
+        ("servers/tls.conf", "/etc/nginx/tls/fullchain.pem", str(certificate)),
+        ("servers/tls.conf", "/etc/nginx/tls/privkey.pem", str(key)),
+    ]
+    with edge(folder / "edge", app.port, edits) as nginx:
+        yield nginx, port, certificate
+
+
+def over_tls(
+    port: int, certificate: Path, version: ssl.TLSVersion, protocols: list[str]
+) -> tuple[Answer | None, str | None]:
+    """GET /healthz over this version of TLS, and the protocol agreed on; no answer is read from HTTP/2."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.set_alpn_protocols(protocols)
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        agreed = connection.selected_alpn_protocol()
+        if agreed == "h2":
+            return None, agreed
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return Answer(response.status, tuple(response.getheaders()), response.read()), agreed
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_serves_with_hsts(tls: tuple[Running, int, Path], version: ssl.TLSVersion) -> None:
+    """TLS 1.2 and 1.3 are served, and browsers are told to stay with TLS."""
+    answer, _ = over_tls(tls[1], tls[2], version, ["http/1.1"])
+    assert answer is not None
+    assert (answer.status, answer.body.strip(), answer["Strict-Transport-Security"]) == (
+        200,
+        b'{"status":"ok"}',
+        "max-age=63072000",
+    )
+
+
+def test_tls_speaks_http_2(tls: tuple[Running, int, Path]) -> None:
+    """A client that can, gets HTTP/2."""
+    assert over_tls(tls[1], tls[2], ssl.TLSVersion.TLSv1_3, ["h2", "http/1.1"]) == (None, "h2")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_1_1_is_refused(tls: tuple[Running, int, Path]) -> None:
+    """RFC 8996."""
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        over_tls(tls[1], tls[2], ssl.TLSVersion.TLSv1_1, ["http/1.1"])
+
+
+def test_plain_http_on_the_tls_port_is_a_problem(tls: tuple[Running, int, Path]) -> None:
+    """Nginx's own 497, as a 400."""
+    assert_problem(ask(tls[1], "GET", "/items"), 400, "Bad Request", MALFORMED)
+
+
+def test_http_is_redirected_to_https(tls: tuple[Running, int, Path]) -> None:
+    """With 308, so that a POST stays one."""
+    answer = ask(tls[0].port, "POST", "/items?a=b", b"{}", {"Host": "items.example"})
+    assert (answer.status, answer["Location"]) == (308, "https://items.example/items?a=b")
+
+
+def test_hsts_is_not_sent_without_tls(nginx: Running) -> None:
+    """RFC 6797 §7.2."""
+    assert ask(nginx.port, "GET", "/healthz").all("Strict-Transport-Security") == []
