@@ -12,7 +12,8 @@ RUN apt-get update \
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv --without-pip /venv
-COPY requirements.txt requirements-fast.txt /tmp/
+COPY requirements.txt /tmp/
+COPY requirements-fast.txt /tmp/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /venv/bin/python install --require-hashes -r /tmp/requirements.txt -r /tmp/requirements-fast.txt
 WORKDIR /srv

@@ -5,17 +5,23 @@ that importing this package does nothing.
 """
 
 import sys
-from collections.abc import AsyncIterator
+import warnings
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
 import yaml
+
+warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
 from connexion import FlaskApp
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.server_error import ServerErrorMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
+from flask import Flask
+from starlette.types import ASGIApp
 
 from app.errors import ERRORS
 from app.logs import configure
@@ -23,12 +29,14 @@ from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
 from contract import documents
 from contract import handlers as contract_handlers
+from contract.compiled import CompiledContract
 from contract.gateway import Gateway
 from contract.handlers import ContractError, TagResolver
 from contract.stock import FLASK_CONVERTERS, VALIDATORS, BareResponse, LenientRouting, StrictOperation
 from db.engine import Database
 from handlers.database import EXTENSION
 
+SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SPECIFICATION = ROOT / "openapi" / "items.yaml"
 HANDLERS = "handlers"
 
@@ -36,7 +44,7 @@ HANDLERS = "handlers"
 def create_app(settings: Settings) -> FlaskApp:
     """The application. Opens no database yet: that happens when a server starts it. Raises `ContractError`."""
     source = SPECIFICATION.read_bytes()
-    specification = yaml.safe_load(source)
+    specification = yaml.load(source, Loader=SafeLoader)  # noqa: S506 -- it is a safe one
     database = Database(settings.database_url)
 
     @asynccontextmanager
@@ -45,8 +53,12 @@ def create_app(settings: Settings) -> FlaskApp:
         yield
         database.close()
 
-    application = FlaskApp(__name__, lifespan=lifespan, middlewares=_middlewares(), server_args={"static_folder": None})
+    middlewares = _middlewares()
+    application = FlaskApp(__name__, lifespan=lifespan, middlewares=middlewares, server_args={"static_folder": None})
     flask_app = application.app
+    if settings.pipeline == "compiled":
+        middlewares.insert(0, _compiled(settings, flask_app, database))
+    flask_app.url_map.merge_slashes = False
     flask_app.url_map.converters.update(FLASK_CONVERTERS)
     flask_app.response_class = BareResponse
     flask_app.extensions[EXTENSION] = database
@@ -56,13 +68,25 @@ def create_app(settings: Settings) -> FlaskApp:
         jsonifier=documents,
         resolver=TagResolver(HANDLERS),
         strict_validation=True,
-        validate_responses=True,
+        validate_responses=settings.validate_responses == "enforce",
         validator_map=VALIDATORS,
     )
     loaded = application.middleware.apis[0].specification
     loaded.operation_cls = StrictOperation
     contract_handlers.check(loaded, HANDLERS)
     return application
+
+
+def _compiled(settings: Settings, flask_app: Flask, database: Database) -> Callable[[ASGIApp], CompiledContract]:
+    """SQLite answers sooner than a thread could be asked; a database on the network is waited for on threads."""
+    executor = None if database.is_sqlite else ThreadPoolExecutor(database.connections, "handler")
+    return lambda app: CompiledContract(
+        app,
+        application_context=flask_app.app_context,
+        errors=ERRORS,
+        executor=executor,
+        enforce=settings.validate_responses == "enforce",
+    )
 
 
 def _middlewares() -> list[Any]:

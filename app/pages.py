@@ -10,7 +10,7 @@ from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.settings import ROOT
-from contract.problems import Problem
+from contract.problems import Problem, nothing_at
 
 UI = ROOT / "app" / "ui"
 UI_FILES = {
@@ -72,5 +72,5 @@ def _problem(error: HTTPException) -> Any:
         detail = f"{flask.request.method} is not a method of this path; its methods are {allow}."
         raise Problem(405, detail, headers={"Allow": allow})
     if code == 404:
-        raise Problem(404, f"There is nothing at {flask.request.path[:200]}.")
+        raise nothing_at(flask.request.path)
     raise Problem(code, error.description or error.name)

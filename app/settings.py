@@ -1,6 +1,7 @@
 """Settings: read from the environment once, checked before anything starts."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,9 +21,9 @@ class SettingsError(Exception):
 def _database_url(text: str) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ValueError("must be a database URL, such as sqlite:////data/items.db") from None
-    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+    if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database not in (None, "", ":memory:"):
         return url
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
@@ -51,6 +52,10 @@ def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
 
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text)
+
+
 def _setting(default: str, parse: Callable[[str], Any], meaning: str) -> Any:
     """Make the field of one setting."""
     return field(
@@ -72,6 +77,14 @@ class Settings:
     web_concurrency: int = _setting("2", _whole_number(1, 256), "How many worker processes serve.")
     log_level: str = _setting("info", _one_of(*LOG_LEVELS), "From which level on things are logged.")
     access_log: bool = _setting("on", _switch, "Whether every request is logged: `on` or `off`.")
+    pipeline: str = _setting(
+        "compiled", _one_of("compiled", "stock"), "Which pipeline serves: `compiled`, or `stock` Connexion throughout."
+    )
+    validate_responses: str = _setting(
+        "enforce",
+        _one_of("enforce", "log"),
+        "What becomes of an answer that breaks the contract: a 500 (`enforce`), or a line in the log (`log`).",
+    )
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "Seconds that requests under way have to finish when the service stops."
     )
@@ -90,7 +103,7 @@ class Settings:
                 try:
                     values[setting.name] = setting.metadata["parse"](text)
                 except ValueError as error:
-                    wrong.append(f"  - {setting.name.upper()} {error}; it is {text!r}")
+                    wrong.append(f"  - {setting.name.upper()} {error}; it is {_without_password(text)!r}")
         if wrong:
             raise SettingsError("These settings cannot be used:\n" + "\n".join(wrong))
         return cls(**values)

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from contract import bodies, negotiation, problems
 from contract.parameters import header_text
 from contract.problems import Problem
-from contract.routes import Operation, Route, Routes
+from contract.routes import Operation, Route, Routes, route_path
 
 logger = logging.getLogger(__name__)
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
@@ -66,8 +66,10 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
             await send_problem(problem, response)
 
     async def _serve(self, scope: Scope, receive: Receive, response: "_Response") -> None:
-        route = self._route(scope["path"])
+        route = self._route(route_path(scope))
         if route is None:
+            if scope["path"].startswith("//") or "\n" in scope["path"]:  # the routers behind see less than is there
+                raise problems.nothing_at(scope["path"])
             await self.app(scope, receive, response)
             return
         method = scope["method"]

@@ -47,9 +47,8 @@ def _disagreements(specification: Mapping[str, Any], package: str) -> Iterator[s
             continue
         name, module_name = operation.operation_id, f"{package}.{tags[0]}"
         expected.setdefault(tags[0], set()).add(name)
-        try:
-            function = getattr(_module(package, tags[0]), name)
-        except (ImportError, AttributeError):
+        function = getattr(_module(package, tags[0]), name, None)
+        if not callable(function):
             yield f"operation {name} ({where}) has no handler: {module_name}.{name} is missing"
             continue
         for line in _signature_disagreements(operation, function):
@@ -76,14 +75,20 @@ def _signature_disagreements(operation: Operation, function: Callable[..., Any])
             yield f"{name} is optional in the spec and has no default in the handler"
 
 
-def _module(package: str, tag: str) -> ModuleType:
-    return importlib.import_module(f"{package}.{tag}")
+def _module(package: str, tag: str) -> ModuleType | None:
+    """The module of a tag; None if there is none. What goes wrong inside of it is not hidden."""
+    name = f"{package}.{tag}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == name:
+            return None
+        raise
 
 
 def _public_functions(package: str, tag: str) -> set[str]:
-    try:
-        module = _module(package, tag)
-    except ImportError:
+    module = _module(package, tag)
+    if module is None:
         return set()
     return {
         name

@@ -10,7 +10,8 @@ from connexion.exceptions import ProblemException
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
-MAX_TEXT = 1000
+MAX_TEXT = 1000  # characters of a sentence or a pointer
+MAX_NAME = 200  # characters of a parameter's or header's name
 _RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 
 
@@ -24,7 +25,8 @@ class Violation:
 
     def member(self) -> dict[str, str]:
         """As a member of a problem's `errors`."""
-        return {self.place: _shorten(self.at), "detail": _shorten(self.detail)}
+        longest = MAX_TEXT if self.place == "pointer" else MAX_NAME
+        return {self.place: _shorten(self.at, longest), "detail": _shorten(self.detail)}
 
     def __str__(self) -> str:
         nameless = "The body" if self.place == "pointer" else "The query string"
@@ -79,6 +81,11 @@ def title(status: int) -> str:
     return _RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase
 
 
+def nothing_at(path: str) -> Problem:
+    """404 for a path that is none of the service's."""
+    return Problem(404, f"There is nothing at {path[:200]}.")
+
+
 def bad_request(violations: Iterable[Violation]) -> Problem:
     """400 with all violations; `detail` says the violation itself when there is only one."""
     found = sorted(set(violations), key=lambda violation: (violation.place, violation.at, violation.detail))
@@ -87,5 +94,5 @@ def bad_request(violations: Iterable[Violation]) -> Problem:
     return Problem(400, f"The request breaks its contract in {len(found)} places; see errors.", violations=found)
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+def _shorten(text: str, longest: int = MAX_TEXT) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -69,7 +69,7 @@ class Response:
     """One documented response: the media types it can have, each with its schema, and its headers."""
 
     def __init__(self, response: Mapping[str, Any], document: Mapping[str, Any], added: frozenset[str]) -> None:
-        self.schemas = {
+        self.schemas: dict[str, Schema | None] = {
             name.lower(): Schema(part["schema"], document, response=True) if "schema" in part else None
             for name, part in response.get("content", {}).items()
         }
@@ -138,13 +138,13 @@ class Responses:
         return Answer(problem.status, problem.wire_headers(), problem.body())
 
     def _media_type(self, response: Response, content_type: str | None, status: int) -> str:
-        name: str | None = media_type(content_type)[0] if content_type else response.only
+        name = media_type(content_type)[0] if content_type else response.only
         if name is None:
             self._broken(f"status {status} can have several media types, and the handler named none")
             return next(iter(response.schemas))
         if name not in response.schemas:
             self._broken(f"status {status} cannot have the media type {name}")
-        return name
+        return str(name)
 
     def _body(self, schema: Schema | None, name: str, data: Any, status: int, *, encoded: bool) -> bytes | Pieces:
         if not is_json_mimetype(name):

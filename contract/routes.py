@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from starlette.types import Scope
+
 from contract.schemas import resolve
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -98,6 +100,13 @@ class Routes:
     def __iter__(self) -> Iterator[Operation]:
         for route in self.all:
             yield from route.operations.values()
+
+
+def route_path(scope: Scope) -> str:
+    """The (decoded) path of a request, without the `root_path` that the service is mounted at (ASGI)."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root) else path
 
 
 def operations(specification: Mapping[str, Any], path: str) -> Iterator[Operation]:

@@ -7,7 +7,7 @@ from typing import Any
 import flask
 import jsonschema_rs
 from connexion.datastructures import MediaTypeDict
-from connexion.exceptions import NonConformingResponseBody
+from connexion.exceptions import NonConformingResponse, NonConformingResponseBody
 from connexion.json_schema import Draft4RequestValidator, Draft4ResponseValidator
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.operations import OpenAPIOperation
@@ -170,6 +170,8 @@ class StrictOperation(OpenAPIOperation):  # type: ignore[misc]  # Connexion has 
 
     def response_definition(self, status_code: str | None = None, content_type: str | None = None) -> dict[str, Any]:
         """The response to this status, without the headers that the gateway adds to every answer."""
+        if status_code is not None and not {status_code, f"{status_code[0]}XX", "default"} & self.responses.keys():
+            raise NonConformingResponse(f"The handler {self.operation_id} broke its contract: status {status_code}")
         definition = super().response_definition(status_code, content_type)
         headers = {name: value for name, value in definition.get("headers", {}).items() if name not in ADDED_HEADERS}
         return {**definition, "headers": headers}
@@ -192,9 +194,10 @@ class LenientRouting(RoutingMiddleware):  # type: ignore[misc]  # Connexion has 
         for route in self.router.routes:
             if isinstance(route, Mount):
                 route.app.redirect_slashes = False  # type: ignore[attr-defined]
+                route.path_regex = re.compile(route.path_regex.pattern, re.DOTALL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Route one request. Flask would look for a WebSocket wherever a client would rather have one; there is none."""
+        """Route one request. Flask would look for a WebSocket where a client would rather have one; there is none."""
         if scope["type"] == "http":
             scope["headers"] = [header for header in scope["headers"] if header[0] != b"upgrade"]
         await super().__call__(scope, receive, send)

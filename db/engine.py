@@ -24,6 +24,8 @@ _CREATION_LOCK = 0x6974656D73  # any number that only this service uses
 class Database:
     """Connections to one database. Opens none before the first is asked for."""
 
+    connections = 10  # at most at a time, to a database on the network
+
     def __init__(self, url: URL) -> None:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -33,7 +35,7 @@ class Database:
             self._writer: Engine = self._engine.execution_options()
             event.listen(self._writer, "begin", _begin_immediate)
         else:
-            self._engine = create_engine(url, pool_pre_ping=True)
+            self._engine = create_engine(url, pool_pre_ping=True, pool_size=self.connections, max_overflow=0)
             self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             self._writer = self._engine
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+DatabaseError = SQLAlchemyError
+
 
 class Failure(NamedTuple):
     """How an error of the database is answered. `retry_after` is in seconds; None when trying again is no use."""
@@ -29,6 +31,8 @@ SQLITE = {
     sqlite3.SQLITE_CANTOPEN: UNREACHABLE,
     sqlite3.SQLITE_IOERR: UNREACHABLE,
     sqlite3.SQLITE_NOMEM: UNREACHABLE,
+    sqlite3.SQLITE_NOTADB: UNREACHABLE,
+    sqlite3.SQLITE_CORRUPT: UNREACHABLE,
     sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_CONSTRAINT: CONSTRAINT,

@@ -1,0 +1,370 @@
+"""The compiled pipeline: an operation of the spec, turned once into what runs on every request.
+
+`CompiledContract` is a Connexion middleware in front of the gateway and the stock stack. Whatever it cannot compile
+falls through to them, operation by operation, decided and logged at start.
+"""
+
+import asyncio
+import inspect
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from contextvars import copy_context
+from copy import deepcopy
+from typing import Any
+
+from connexion.context import _context, _operation, _receive, _scope
+from connexion.middleware.abstract import SpecMiddleware
+from connexion.middleware.security import SecurityOperation
+from connexion.security import SecurityHandlerFactory
+from connexion.utils import is_json_mimetype
+from starlette.concurrency import iterate_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from contract import bodies, documents, negotiation
+from contract.gateway import ADDED_HEADERS, ErrorMap, identify, problem_of
+from contract.parameters import ABSENT, NOT_UTF_8, Parameter, cookie_texts, query_texts, unknown_parameters
+from contract.problems import Problem, Violation, bad_request
+from contract.responses import Answer, Responses
+from contract.routes import Operation, Routes, route_path
+from contract.schemas import Schema, Uncompilable, resolve
+from contract.violations import pointer
+
+logger = logging.getLogger(__name__)
+Handler = Callable[..., Any]
+ApplicationContext = Callable[[], AbstractContextManager[Any]]
+_READ_ALWAYS = (b"x-request-id", b"accept", b"content-type", b"content-length", b"transfer-encoding")
+_MEMORY = 256  # values of a header that are remembered with what they mean
+
+
+class Body:
+    """An operation's request body: its media types, each with its schema."""
+
+    def __init__(self, operation: Operation, document: Mapping[str, Any]) -> None:
+        definition = operation.request_body or {}
+        self.argument = str(definition.get("x-body-name", "body"))
+        self.consumes = operation.consumes
+        self.required = bool(definition.get("required"))
+        self._schemas: dict[str | None, Schema] = {}
+        for name, part in definition.get("content", {}).items():
+            if not is_json_mimetype(name) or "*" in name or "schema" not in part:
+                raise Uncompilable(f"its request body can have the media type {name}")
+            self._schemas[name] = Schema(part["schema"], document)
+        first = next(iter(definition["content"].values()))
+        self._default = resolve(document, first["schema"]).get("default", {})
+        self._remembered: dict[str, str] = {}
+
+    def media_type(self, headers: Mapping[bytes, str]) -> str | None:
+        """The media type of the body that these headers announce; 415 if it is not in the contract."""
+        header = headers.get(b"content-type")
+        if header is not None and header in self._remembered:
+            return self._remembered[header]
+        has_body = headers.get(b"content-length", "0") != "0" or b"transfer-encoding" in headers
+        name = negotiation.check_content_type(header, self.consumes, has_body=has_body)
+        if header is not None and name is not None and len(self._remembered) < _MEMORY:
+            self._remembered[header] = name
+        return name
+
+    def parse(self, body: bytes, media_type: str | None) -> tuple[Any, list[Violation]]:
+        """The document in a body, and its violations."""
+        if not body:
+            return deepcopy(self._default), [Violation("pointer", "", "is required")] if self.required else []
+        document = documents.parse(body)
+        schema = self._schemas[media_type]
+        if schema.is_valid(document):
+            return document, []
+        return document, [Violation("pointer", pointer(path), detail) for path, detail in schema.violations(document)]
+
+
+class CompiledOperation:
+    """One operation: from the request's texts to the handler's arguments, and from what it returns to bytes."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        handler: Handler,
+        document: Mapping[str, Any],
+        *,
+        path_parameters: tuple[str, ...],
+        strict: bool,
+        enforce: bool,
+    ) -> None:
+        self.operation_id = operation.operation_id
+        self.handler = handler
+        self.is_async = inspect.iscoroutinefunction(handler)
+        self.produces = operation.produces
+        self.body = Body(operation, document) if operation.request_body else None
+        self.responses = Responses(operation, document, ADDED_HEADERS, enforce=enforce)
+        parameters = [Parameter(parameter, document) for parameter in operation.parameters]
+        self._query = {p.name: p for p in parameters if p.place == "query"}
+        self._headers = [(p.name.lower().encode(), p) for p in parameters if p.place == "header"]
+        self._cookies = [p for p in parameters if p.place == "cookie"]
+        by_name = {p.name: p for p in parameters if p.place == "path"}
+        self._path = [by_name[name] for name in path_parameters]
+        self._strict = strict
+        self._defaults = {p.argument: p.default for p in parameters if p.default is not ABSENT}
+        self._accepted: dict[str, bool] = {}
+        taken = inspect.signature(handler).parameters
+        self._takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
+        self._takes = frozenset(taken)
+        self.wanted = frozenset(
+            {*_READ_ALWAYS, *(key for key, _ in self._headers), *([b"cookie"] * bool(self._cookies))}
+        )
+
+    def check_accept(self, accept: str | None) -> None:
+        """406 if `Accept` rules out all that can be sent."""
+        if accept is None or accept in self._accepted:
+            return
+        negotiation.check_accept(accept, self.produces)
+        if len(self._accepted) < _MEMORY:
+            self._accepted[accept] = True
+
+    def arguments(
+        self, query_string: bytes, texts: tuple[str, ...], headers: Mapping[bytes, str]
+    ) -> tuple[dict[str, Any], list[Violation]]:
+        """The handler's arguments out of path, query, headers and cookies, and the violations there are."""
+        arguments = self._defaults.copy()
+        found: list[Violation] = []
+        for parameter, text in zip(self._path, texts, strict=True):
+            _read(parameter, [text], arguments, found)
+        if query_string or self._query:
+            try:
+                given = query_texts(query_string) if query_string else {}
+            except UnicodeDecodeError:
+                return arguments, [NOT_UTF_8]
+            if self._strict and not given.keys() <= self._query.keys():
+                found += unknown_parameters(given, self._query)
+            for name, parameter in self._query.items():
+                _read(parameter, given.get(name, []), arguments, found)
+        for key, parameter in self._headers:
+            text_ = headers.get(key)
+            _read(parameter, [] if text_ is None else [text_], arguments, found)
+        if self._cookies:
+            cookies = cookie_texts(headers.get(b"cookie"))
+            for parameter in self._cookies:
+                _read(parameter, [cookies[parameter.name]] if parameter.name in cookies else [], arguments, found)
+        return arguments, found
+
+    def taken(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Those of the arguments that the handler takes."""
+        if self._takes_all or arguments.keys() <= self._takes:
+            return arguments
+        return {name: value for name, value in arguments.items() if name in self._takes}
+
+
+def _read(parameter: Parameter, texts: list[str], arguments: dict[str, Any], found: list[Violation]) -> None:
+    if texts:
+        value = parameter.decode(texts)
+        if value is not ABSENT and parameter.is_valid(value):
+            arguments[parameter.argument] = value
+            return
+    found.extend(parameter.violations(texts))
+
+
+class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
+    """ASGI middleware that serves what it could compile, and hands the rest on to `app`.
+
+    `application_context` is what handlers run in, such as `flask_app.app_context`. Handlers run on the event loop, or,
+    with an `executor`, on its threads. Without `enforce`, an answer that is not in the contract is logged and sent.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        application_context: ApplicationContext,
+        errors: ErrorMap | None = None,
+        executor: Executor | None = None,
+        enforce: bool = True,
+    ) -> None:
+        self.app = app
+        self._application_context = application_context
+        self._errors = errors or {}
+        self._executor = executor
+        self._enforce = enforce
+        self._limit = bodies.DEFAULT_LIMIT
+        self._fixed: dict[str, dict[str, _Served]] = {}
+        self._templates: list[tuple[Callable[[str], re.Match[str] | None], dict[str, _Served]]] = []
+
+    def add_api(self, specification: Any, base_path: str | None = None, **options: Any) -> None:
+        """Compile the operations of a spec; called by Connexion once for each."""
+        document = specification.raw
+        base = specification.base_path if base_path is None else base_path
+        self._limit = document.get("x-body-limit", bodies.DEFAULT_LIMIT)
+        for route in Routes(document, base).all:
+            served = {}
+            for method, operation in route.operations.items():
+                try:
+                    served[method] = self._compile(specification, operation, route.path_parameters, options)
+                except Uncompilable as reason:
+                    logger.info("%s is served by Connexion: %s", operation.operation_id, reason)
+            if route.path_parameters:
+                self._templates.append((re.compile(route.pattern).fullmatch, served))
+            else:
+                self._fixed[route.path] = served
+
+    def _compile(
+        self, specification: Any, operation: Operation, path_parameters: tuple[str, ...], options: Mapping[str, Any]
+    ) -> "_Served":
+        if operation.definition.get("x-contract-stock"):
+            raise Uncompilable("it asks for it (x-contract-stock)")
+        connexion_operation = specification.operation_cls.from_spec(
+            specification,
+            path=operation.path,
+            method=operation.method,
+            resolver=options["resolver"],
+            uri_parser_class=options.get("uri_parser_class"),
+        )
+        compiled = CompiledOperation(
+            operation,
+            connexion_operation.function,
+            specification.raw,
+            path_parameters=path_parameters,
+            strict=bool(options.get("strict_validation")),
+            enforce=self._enforce,
+        )
+        security = None
+        if connexion_operation.security:
+            factory = SecurityHandlerFactory(options.get("security_map"))
+            security = SecurityOperation.from_operation(
+                connexion_operation, next_app=_nothing, security_handler_factory=factory
+            )
+        return _Served(compiled, connexion_operation, security)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or hand it on."""
+        found = self._match(scope) if scope["type"] == "http" else None
+        if found is None:
+            await self.app(scope, receive, send)
+            return
+        served, texts = found
+        operation = served.operation
+        headers = _wanted(scope["headers"], operation.wanted)
+        identity = identify(headers.get(b"x-request-id"))
+        try:
+            answer = await self._answer(served, scope, receive, headers, texts)
+        except ClientDisconnect:
+            logger.debug("The client went away before its request was complete")
+            return
+        except Exception as error:  # noqa: BLE001 -- the edge of the process
+            problem = problem_of(error, self._errors)
+            answer = Answer(problem.status, problem.wire_headers(), problem.body())
+        await _send(answer, identity.encode(), send, bodiless=scope["method"] == "HEAD")
+
+    def _match(self, scope: Scope) -> "tuple[_Served, tuple[str, ...]] | None":
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        path = route_path(scope)
+        served = self._fixed.get(path)
+        if served is not None:
+            operation = served.get(method)
+            return (operation, ()) if operation is not None else None
+        for fullmatch, served in self._templates:
+            if match := fullmatch(path):
+                operation = served.get(method)
+                return (operation, match.groups()) if operation is not None else None
+        return None
+
+    async def _answer(
+        self,
+        served: "_Served",
+        scope: Scope,
+        receive: Receive,
+        headers: Mapping[bytes, str],
+        texts: tuple[str, ...],
+    ) -> Answer:
+        operation = served.operation
+        operation.check_accept(headers.get(b"accept"))
+        media_type = operation.body.media_type(headers) if operation.body else None
+        length = headers.get(b"content-length")
+        if length is not None or b"transfer-encoding" in headers:
+            receive = bodies.limited(receive, length, self._limit)
+        context: dict[str, Any] = {}
+        if served.security is not None:
+            scope.setdefault("extensions", {})["connexion_context"] = context
+            await served.security(scope, receive, _no_send)
+        arguments, found = operation.arguments(scope["query_string"], texts, headers)
+        if operation.body:
+            document, wrong = operation.body.parse(await bodies.read(receive), media_type)
+            arguments[operation.body.argument] = document
+            found += wrong
+        if found:
+            raise bad_request(found)
+        arguments |= context
+        _scope.set(scope)
+        _receive.set(receive)
+        _operation.set(served.connexion_operation)
+        _context.set(context)
+        arguments = operation.taken(arguments)
+        try:
+            return operation.responses.answer(await self._call(operation, arguments))
+        except Problem as problem:
+            return operation.responses.problem(problem)
+
+    async def _call(self, operation: CompiledOperation, arguments: dict[str, Any]) -> Any:
+        if operation.is_async:
+            with self._application_context():
+                return await operation.handler(**arguments)
+        if self._executor is None:
+            with self._application_context():
+                return operation.handler(**arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, copy_context().run, self._in_context, operation, arguments)
+
+    def _in_context(self, operation: CompiledOperation, arguments: dict[str, Any]) -> Any:
+        with self._application_context():
+            return operation.handler(**arguments)
+
+
+class _Served:
+    """A compiled operation with what Connexion has of it."""
+
+    __slots__ = ("connexion_operation", "operation", "security")
+
+    def __init__(self, operation: CompiledOperation, connexion_operation: Any, security: Any) -> None:
+        self.operation = operation
+        self.connexion_operation = connexion_operation
+        self.security = security
+
+
+def _wanted(headers: list[tuple[bytes, bytes]], wanted: frozenset[bytes]) -> dict[bytes, str]:
+    """The texts of some headers; several lines of one are one list with commas between (RFC 9110 §5.3)."""
+    texts: dict[bytes, str] = {}
+    for name, value in headers:
+        if name in wanted:
+            text = value.decode("latin-1").strip()
+            texts[name] = f"{texts[name]}, {text}" if name in texts else text
+    return texts
+
+
+async def _send(answer: Answer, identity: bytes, send: Send, *, bodiless: bool) -> None:
+    status, headers, body = answer
+    headers.append((b"x-request-id", identity))
+    if isinstance(body, bytes):
+        if status not in (204, 304):
+            headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if bodiless else body})
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if not bodiless:
+        async for piece in _pieces(body):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _pieces(body: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    """The pieces of a long answer, each made on a thread, so that other requests are served meanwhile."""
+    pieces = body if isinstance(body, AsyncIterator) else iterate_in_threadpool(body)
+    async for piece in pieces:
+        yield piece if isinstance(piece, bytes) else str(piece).encode()
+
+
+async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """What comes after security here: the caller goes on by itself."""
+
+
+async def _no_send(_message: Any) -> None:
+    """Security answers with exceptions alone."""

@@ -1,0 +1,137 @@
+"""Everything that is not an operation: the contract itself, and Swagger UI on it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app import SPECIFICATION
+from app.pages import CONTENT_SECURITY_POLICY, UI_FILES
+from tests.support import MADE_REQUEST_ID, ContractClient, assert_problem, operations
+
+ASSET_TYPES = {
+    "initialize.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "favicon-16x16.png": "image/png",
+    "favicon-32x32.png": "image/png",
+}
+DOCUMENTS = {"/openapi.yaml": "application/yaml", "/openapi.json": "application/json"}
+PAGES = ["/ui/", *(f"/ui/{name}" for name in ASSET_TYPES), *DOCUMENTS]
+each_document = pytest.mark.parametrize("path", DOCUMENTS)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 302), ("/ui", 308)])
+def test_the_way_to_the_ui(client: ContractClient, path: str, status: int) -> None:
+    """A redirect within this host."""
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert answer.headers["Location"].removeprefix("http://testserver") == "/ui/"
+
+
+def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None:
+    """So that a strict policy can hold; everything it loads is beside it."""
+    answer = client.get("/ui/")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert re.findall(r"<script(?![^>]*\bsrc=)|\son\w+=|javascript:|<style", answer.text) == []
+    for address in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
+        assert client.get(f"/ui/{address}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "directive", ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"]
+)
+def test_the_policy_is_strict(directive: str) -> None:
+    """No script but this service's own files, and no frame around it."""
+    assert directive in CONTENT_SECURITY_POLICY.split("; ")
+
+
+def test_the_ui_asks_for_the_contract_beside_it(client: ContractClient) -> None:
+    """Relative, so that it works below any prefix."""
+    assert 'url: "../openapi.json"' in client.get("/ui/initialize.js").text
+
+
+@pytest.mark.parametrize("name", ASSET_TYPES)
+def test_assets_have_their_types_and_can_be_kept(client: ContractClient, name: str) -> None:
+    """For an hour, and then asked for again by ETag."""
+    answer = client.get(f"/ui/{name}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, ASSET_TYPES[name])
+    assert "max-age=3600" in answer.headers["Cache-Control"]
+    assert answer.content == Path(UI_FILES[name], name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.js", "swagger-ui.js.map", "index.htm", "..%2Fpages.py", "%2e%2e/pages.py", "package.json"]
+)
+def test_another_file_is_not_there(client: ContractClient, name: str) -> None:
+    """Only what the page needs is served, as a 404 problem otherwise."""
+    answer = client.get(f"http://testserver/ui/{name}")
+    assert_problem(answer, 404, answer.json()["detail"])
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_an_unchanged_page_is_304(client: ContractClient, path: str) -> None:
+    """By its ETag; HEAD has it, too."""
+    whole = client.get(path)
+    assert client.head(path).headers["ETag"] == whole.headers["ETag"]
+    answer = client.get(path, headers={"If-None-Match": whole.headers["ETag"]})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["ETag"] == whole.headers["ETag"]
+    assert MADE_REQUEST_ID.fullmatch(answer.headers["X-Request-Id"])
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_changed_page_is_sent_whole(client: ContractClient, path: str) -> None:
+    """When the ETag is another."""
+    answer = client.get(path, headers={"If-None-Match": '"another"'})
+    assert (answer.status_code, answer.content) == (200, client.get(path).content)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
+@pytest.mark.parametrize("path", ["/", "/ui/", "/ui/initialize.js", *DOCUMENTS])
+def test_a_page_can_only_be_read(client: ContractClient, method: str, path: str) -> None:
+    """405 with the exact Allow, as a problem."""
+    detail = f"{method} is not a method of this path; its methods are GET, HEAD, OPTIONS."
+    assert_problem(client.request(method, path), 405, detail, headers={"Allow": "GET, HEAD, OPTIONS"})
+
+
+@pytest.mark.parametrize("path", ["/", "/ui/", *DOCUMENTS])
+def test_options_of_a_page_say_the_exact_allow(client: ContractClient, path: str) -> None:
+    """And nothing else."""
+    answer = client.options(path)
+    assert (answer.is_success, answer.content) == (True, b"")
+    assert sorted(answer.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS"]
+
+
+@each_document
+def test_the_contract_is_fresh(client: ContractClient, path: str) -> None:
+    """Asked for again each time, by ETag."""
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, DOCUMENTS[path])
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert re.fullmatch(r'"[!#-~]+"', answer.headers["ETag"])
+
+
+def test_the_yaml_is_the_file(client: ContractClient) -> None:
+    """Byte by byte."""
+    assert client.get("/openapi.yaml").content == SPECIFICATION.read_bytes()
+
+
+def test_the_json_is_what_the_file_says(client: ContractClient) -> None:
+    """References, names and their order intact: generators need them."""
+    document = client.get("/openapi.json").json()
+    assert json.dumps(document) == json.dumps(yaml.safe_load(SPECIFICATION.read_bytes()))
+    assert document["servers"] == [{"url": "/", "description": "Where this file was served from."}]
+    assert document["paths"]["/items"]["get"]["responses"]["400"] == {"$ref": "#/components/responses/BadRequest"}
+
+
+@each_document
+def test_the_contract_served_is_the_contract_kept(client: ContractClient, path: str) -> None:
+    """After requests, too: nothing in the stack changes it."""
+    before = client.get(path).content
+    for operation in operations():
+        client.request(operation.method, operation.path.replace("{item_id}", "1"))
+    assert client.get(path).content == before

@@ -1,0 +1,150 @@
+"""Settings: read from the environment once, and all that is wrong is said at once."""
+
+from contextlib import suppress
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from app.settings import ROOT, Settings, SettingsError
+
+DATABASE_URL_RULE = "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+LEVELS = "must be one of: debug, info, warning, error, critical"
+
+
+def _message(environ: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(environ)
+    return str(caught.value)
+
+
+def test_every_setting_has_a_default() -> None:
+    """That serves one machine, to nobody else."""
+    settings = Settings.from_environ({})
+    assert settings == Settings()
+    assert settings.database_url.render_as_string() == f"sqlite:///{ROOT}/var/items.db"
+    assert (settings.host, settings.port, settings.web_concurrency) == ("127.0.0.1", 8000, 2)
+    assert (settings.log_level, settings.access_log) == ("info", True)
+    assert (settings.graceful_timeout, settings.reload) == (30, False)
+
+
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: str(setting.name))
+def test_every_setting_says_what_it_means(setting: Any) -> None:
+    """In a sentence, which the README shows; and its default is one that it accepts."""
+    assert setting.metadata["means"].endswith(".")
+    assert Settings.from_environ({setting.name.upper(): setting.metadata["default"]}) == Settings()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n"])
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: str(setting.name))
+def test_an_empty_variable_is_not_set(setting: Any, text: str) -> None:
+    """As `docker compose` passes on what is not there."""
+    assert Settings.from_environ({setting.name.upper(): text}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("HOST", "0.0.0.0", "0.0.0.0"),  # noqa: S104  # not bound to
+        ("HOST", " localhost ", "localhost"),
+        ("PORT", "0", 0),
+        ("PORT", "65535", 65535),
+        ("WEB_CONCURRENCY", "256", 256),
+        ("LOG_LEVEL", "DEBUG", "debug"),
+        ("LOG_LEVEL", "Warning", "warning"),
+        ("ACCESS_LOG", "off", False),
+        ("ACCESS_LOG", "ON", True),
+        ("GRACEFUL_TIMEOUT", "1", 1),
+        ("RELOAD", "on", True),
+    ],
+)
+def test_a_good_value_is_taken(name: str, text: str, value: object) -> None:
+    """Without regard to case where words are chosen from."""
+    assert getattr(Settings.from_environ({name: text}), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("PORT", "http", "must be a whole number from 0 to 65535"),
+        ("PORT", "-1", "must be a whole number from 0 to 65535"),
+        ("PORT", "65536", "must be a whole number from 0 to 65535"),
+        ("PORT", "8000.0", "must be a whole number from 0 to 65535"),
+        ("PORT", "8_000", "must be a whole number from 0 to 65535"),
+        ("PORT", "８０００", "must be a whole number from 0 to 65535"),
+        ("PORT", "+80", "must be a whole number from 0 to 65535"),
+        ("WEB_CONCURRENCY", "0", "must be a whole number from 1 to 256"),
+        ("WEB_CONCURRENCY", "257", "must be a whole number from 1 to 256"),
+        ("WEB_CONCURRENCY", "auto", "must be a whole number from 1 to 256"),
+        ("GRACEFUL_TIMEOUT", "0", "must be a whole number from 1 to 3600"),
+        ("GRACEFUL_TIMEOUT", "3601", "must be a whole number from 1 to 3600"),
+        ("LOG_LEVEL", "verbose", LEVELS),
+        ("LOG_LEVEL", "10", LEVELS),
+        ("ACCESS_LOG", "yes", "must be one of: on, off"),
+        ("RELOAD", "1", "must be one of: on, off"),
+        ("DATABASE_URL", "items.db", "must be a database URL, such as sqlite:////data/items.db"),
+        ("DATABASE_URL", "sqlite://", DATABASE_URL_RULE),
+        ("DATABASE_URL", "sqlite:///", DATABASE_URL_RULE),
+        ("DATABASE_URL", "sqlite:///:memory:", DATABASE_URL_RULE),
+        ("DATABASE_URL", "mysql://host/items", DATABASE_URL_RULE),
+        ("DATABASE_URL", "postgres://host/items", DATABASE_URL_RULE),
+    ],
+)
+def test_a_bad_value_is_named_with_what_it_should_be(name: str, text: str, rule: str) -> None:
+    """And with what it is."""
+    assert _message({name: text}) == f"These settings cannot be used:\n  - {name} {rule}; it is {text!r}"
+
+
+def test_all_bad_values_are_named_at_once() -> None:
+    """In the order of the settings; good ones are not mentioned."""
+    assert _message({"RELOAD": "maybe", "PORT": "x", "LOG_LEVEL": "loud", "HOST": "localhost"}) == (
+        "These settings cannot be used:\n"
+        "  - PORT must be a whole number from 0 to 65535; it is 'x'\n"
+        f"  - LOG_LEVEL {LEVELS}; it is 'loud'\n"
+        "  - RELOAD must be one of: on, off; it is 'maybe'"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://u:p@h:5432/d",
+        "postgresql+psycopg://u:p@h:5432/d",
+        "postgresql+psycopg2://u:p@h:5432/d",
+        "postgresql+asyncpg://u:p@h:5432/d",
+    ],
+)
+def test_postgresql_is_spoken_to_with_psycopg_3(text: str) -> None:
+    """Whatever driver the address names: hosting providers give all kinds."""
+    url = Settings.from_environ({"DATABASE_URL": text}).database_url
+    assert url.render_as_string(hide_password=False) == "postgresql+psycopg://u:p@h:5432/d"
+
+
+@pytest.mark.parametrize(
+    "text", ["sqlite+aiosqlite:///items.db", "sqlite+pysqlcipher:///items.db", "sqlite+nonsense:///items.db"]
+)
+def test_sqlite_with_another_driver_does_not_reach_the_engine(text: str) -> None:
+    """It is refused by name, or spoken to with the standard library's driver; it is no traceback later."""
+    with suppress(SettingsError):
+        url = Settings.from_environ({"DATABASE_URL": text}).database_url
+        assert url.get_driver_name() == "pysqlite"
+
+
+@pytest.mark.parametrize("text", ["postgresql://h:port/d", "postgresql://u:p@h:99x/d"])
+def test_a_port_in_the_address_that_is_no_number_is_said_in_words(text: str) -> None:
+    """Not in those of Python's int()."""
+    message = _message({"DATABASE_URL": text})
+    assert "DATABASE_URL must be " in message
+    assert "invalid literal" not in message
+
+
+def test_a_password_is_not_repeated() -> None:
+    """The message goes to the log."""
+    assert "hunter2" not in _message({"DATABASE_URL": "mysql://user:hunter2@host/items"})
+
+
+def test_settings_do_not_change() -> None:
+    """They are handed around."""
+    settings = Settings()
+    with pytest.raises(FrozenInstanceError):
+        settings.port = 1  # type: ignore[misc]

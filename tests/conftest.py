@@ -1,0 +1,48 @@
+"""What every test in process shares: an application of its own, on a database of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from connexion import FlaskApp
+
+from app import create_app
+from app.settings import Settings
+from db.engine import Database
+from handlers.database import EXTENSION
+
+pytest.register_assert_rewrite("tests.support")
+from tests.support import ContractClient  # noqa: E402  # after the line that makes its assertions speak
+
+
+@pytest.fixture(params=["compiled", "stock"])
+def pipeline(request: pytest.FixtureRequest) -> str:
+    """The pipeline that serves: every test that has an application runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, pipeline: str) -> Settings:
+    """Settings with a database file that nothing else uses and that is not there yet."""
+    return Settings.from_environ({"DATABASE_URL": f"sqlite:///{tmp_path}/items.db", "PIPELINE": pipeline})
+
+
+@pytest.fixture
+def application(settings: Settings) -> FlaskApp:
+    """The application, not started: its database has not been opened."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(application: FlaskApp) -> Iterator[ContractClient]:
+    """A client of the started application."""
+    with ContractClient(application) as started:
+        yield started
+
+
+@pytest.fixture
+def database(application: FlaskApp) -> Database:
+    """The application's own database: connections that a test opens come out of the same pool."""
+    database = application.app.extensions[EXTENSION]
+    assert isinstance(database, Database)
+    return database

@@ -1,0 +1,144 @@
+"""JSON as it arrives: whatever a sender could mean two ways is refused, with its reason; the rest is taken as it is."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from contract import documents
+from contract.problems import Problem, Violation
+from tests.support import ContractClient, assert_violations
+
+DEPTHS = (*range(100, 900, 200), *range(900, 1010, 2), 5000, 30000)
+
+
+def _refusal(body: bytes) -> str:
+    with pytest.raises(Problem) as caught:
+        documents.parse(body)
+    (violation,) = caught.value.violations
+    assert violation == Violation("pointer", "", violation.detail)
+    assert caught.value.status == 400
+    return violation.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"a":1,"a":1}', 'has the member "a" twice in one object'),
+        (b'{"a":1,"b":2,"a":3}', 'has the member "a" twice in one object'),
+        (b'[{"x":{"b":1,"b":2}}]', 'has the member "b" twice in one object'),
+        (b'{"a":{"b":[{"c":0,"c":0}]}}', 'has the member "c" twice in one object'),
+        (b'{"a":1,"\\u0061":2}', 'has the member "a" twice in one object'),
+        ('{"é":1,"é":2}'.encode(), 'has the member "\\u00e9" twice in one object'),
+        (b'{"":1,"":2}', 'has the member "" twice in one object'),
+        (b"NaN", "is not JSON: NaN is not a JSON value"),
+        (b'{"a":[Infinity]}', "is not JSON: Infinity is not a JSON value"),
+        (b"-Infinity", "is not JSON: -Infinity is not a JSON value"),
+        (b"1e400", "has a number that is too large"),
+        (b"[-1e400]", "has a number that is too large"),
+        (b"1.0E+309", "has a number that is too large"),
+        (b"1" * 401, "has a number of more than 400 digits"),
+        (b'{"a":' + b"9" * 5000 + b"}", "has a number of more than 400 digits"),
+        (b"-" + b"9" * 5000, "has a number of more than 400 digits"),
+        (b"\xff", "is not UTF-8: byte 0 cannot be read"),
+        (b'{"a":"\xe9"}', "is not UTF-8: byte 6 cannot be read"),
+        (b'"\xc3', "is not UTF-8: byte 1 cannot be read"),
+        (b'"\xed\xa0\x80"', "is not UTF-8: byte 1 cannot be read"),
+        (b'"\xc0\x80"', "is not UTF-8: byte 1 cannot be read"),
+        ('{"a":1}'.encode("utf-16"), "is not UTF-8: byte 0 cannot be read"),
+        (b'"\\ud800"', "has a lone surrogate, which no text has"),
+        (b'{"a":["\\udc00x"]}', "has a lone surrogate, which no text has"),
+        (b'{"\\ud800":1}', "has a lone surrogate, which no text has"),
+        (b'"\\udc00\\ud800"', "has a lone surrogate, which no text has"),
+        (b"", "is not JSON: Expecting value at line 1, column 1"),
+        (b" \n", "is not JSON: Expecting value at line 2, column 1"),
+        (b"{'a':1}", "is not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        (b'{"a":1}x', "is not JSON: Extra data at line 1, column 8"),
+        (b'{"a":\n01}', "is not JSON: Expecting ',' delimiter at line 2, column 2"),
+        (b'"a\nb"', "is not JSON: Invalid control character at line 1, column 3"),
+        (b'{"a":"b', "is not JSON: Unterminated string starting at line 1, column 6"),
+        (b'"\\x"', "is not JSON: Invalid \\escape at line 1, column 2"),
+        (b"nan", "is not JSON: Expecting value at line 1, column 1"),
+        (b"\xc2\xa01", "is not JSON: Expecting value at line 1, column 1"),
+    ],
+)
+def test_a_refusal_says_why(body: bytes, detail: str) -> None:
+    """One violation, of the body itself."""
+    assert _refusal(body) == detail
+
+
+def test_a_byte_order_mark_is_refused_in_plain_words() -> None:
+    """RFC 8259 §8.1 forbids senders to add one. What Python's codecs are called is of no use to them."""
+    detail = _refusal(b'\xef\xbb\xbf{"a":1}')
+    assert "byte order mark" in detail.lower() or "BOM" in detail
+    assert "utf-8-sig" not in detail
+
+
+@pytest.mark.parametrize(
+    ("body", "document"),
+    [
+        (b"null", None),
+        (b"true", True),
+        (b' {"a" : [1, 2.5, -0, 1e2]}\r\n\t', {"a": [1, 2.5, 0, 100.0]}),
+        (b'"\\ud83d\\ude00"', "😀"),
+        ('"😀"'.encode(), "😀"),
+        (b'"\\u0000"', "\0"),
+        (b'"\\\\ud800"', "\\ud800"),
+        (b"9007199254740993", 9007199254740993),
+        (b"1" * 400, int("1" * 400)),
+        (b"1e-400", 0.0),
+        (b"1.7976931348623157e308", 1.7976931348623157e308),
+        (b'[{"a":1},{"a":1}]', [{"a": 1}, {"a": 1}]),
+        (b'{"a":1,"A":2,"\xc3\xa1":3}', {"a": 1, "A": 2, "á": 3}),
+        (b"[]", []),
+    ],
+)
+def test_what_is_clear_is_taken_as_it_is(body: bytes, document: Any) -> None:
+    """The types too: 1 is not 1.0 and not true."""
+    parsed = documents.parse(body)
+    assert parsed == document
+    assert type(parsed) is type(document)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("core", ["1", '"\\u0041"'], ids=["plain", "escaped"])
+def test_no_depth_is_too_much_to_be_answered(depth: int, core: str) -> None:
+    """Parsed or refused, at every depth, with escapes (which are looked at once more) and without."""
+    for opening, closing in (("[", "]"), ('{"a":', "}")):
+        with suppress(Problem):
+            documents.parse((opening * depth + core + closing * depth).encode())
+
+
+@pytest.mark.parametrize("depth", [900, 950, 960, 970, 980, 990, 1000, 30000])
+def test_deep_nesting_is_a_400_through_http(client: ContractClient, depth: int) -> None:
+    """Whichever part of the service meets it first."""
+    body = b'{"name":' + b"[" * depth + b'"\\u0041"' + b"]" * depth + b"}"
+    answer = client.post("/items", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"] in ("The body is nested too deeply", "/name: must be a string")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"name":"a","name":"b"}', 'has the member "name" twice in one object'),
+        (b'{"name":"\\ud800"}', "has a lone surrogate, which no text has"),
+        (b'{"name":"\xff"}', "is not UTF-8: byte 9 cannot be read"),
+        (b'{"name":' + b"1" * 5000 + b"}", "has a number of more than 400 digits"),
+        (b'{"name":NaN}', "is not JSON: NaN is not a JSON value"),
+        (b"{", "is not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        (b"", "is required"),
+    ],
+)
+def test_a_refusal_is_the_answer(client: ContractClient, body: bytes, detail: str) -> None:
+    """As a 400 with one violation, and nothing is stored."""
+    answer = client.post("/items", content=body, headers={"Content-Type": "application/json"})
+    assert_violations(answer, {"pointer": "", "detail": detail})
+    assert client.get("/items").json() == []
+
+
+def test_documents_leave_compact_in_utf_8_with_a_newline() -> None:
+    """Nothing is escaped that need not be."""
+    assert documents.dumps({"name": "Löwe 😀", "n": None}) == '{"name":"Löwe 😀","n":null}\n'
+    assert json.loads(documents.dumps([])) == []

@@ -1,0 +1,134 @@
+"""What goes wrong: unforeseen exceptions and broken contracts are 500s that tell the log all and the client nothing."""
+
+import logging
+import re
+from typing import Any
+
+import pytest
+
+from app import create_app
+from app.settings import Settings
+from contract.problems import Problem
+from db.engine import Database
+from tests.support import UNFORESEEN, ContractClient, assert_problem
+
+SECRET = "password=hunter2"  # noqa: S105  # what must not come out
+
+
+def _fail(_database: Database) -> None:
+    raise RuntimeError(SECRET)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_unforeseen_exception_is_a_500_that_tells_nothing(
+    client: ContractClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    """But the request id, with which the cause is found in the log."""
+    monkeypatch.setattr(Database, "read", _fail)
+    caplog.set_level(logging.ERROR)
+    answer = client.request(method, "/items", headers={"X-Request-Id": "find-me"})
+    assert answer.status_code == 500
+    assert answer.headers["X-Request-Id"] == "find-me"
+    if method == "GET":
+        assert_problem(answer, 500, UNFORESEEN, request_id="find-me")
+    (record,) = caplog.records
+    assert record.getMessage() == f"Unforeseen: RuntimeError('{SECRET}')"
+    assert record.exc_info is not None
+
+
+def test_the_next_request_after_an_unforeseen_exception_is_served(
+    client: ContractClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One broken request breaks no other."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "read", _fail)
+        assert client.get("/items").status_code == 500
+    assert client.get("/items").status_code == 200
+
+
+def test_a_made_request_id_is_in_the_500(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as in its header."""
+    monkeypatch.setattr(Database, "read", _fail)
+    answer = client.get("/items")
+    assert_problem(answer, 500, UNFORESEEN, request_id=answer.headers["X-Request-Id"])
+
+
+ITEM = {
+    "id": 1,
+    "name": "x",
+    "description": None,
+    "created_at": "2026-11-23T09:30:00.000000Z",
+    "updated_at": "2026-11-23T09:30:00.000000Z",
+}
+ETAG = {"ETag": '"1"'}
+BROKEN: dict[str, tuple[Any, str]] = {
+    "a member is missing": (
+        ({name: ITEM[name] for name in ITEM if name != "updated_at"}, 200, ETAG),
+        "/updated_at is required",
+    ),
+    "a member is too many": ((ITEM | {"version": 1}, 200, ETAG), "/version is not a member here"),
+    "values are wrong": ((ITEM | {"id": "1"}, 200, ETAG), "/id must be an integer"),
+    "there is no body": ((None, 200, ETAG), ""),
+    "it is an array": (([], 200, ETAG), "must be an object"),
+    "it is not JSON": ((object(), 200, ETAG), ""),
+    "a header is missing": ((ITEM, 200), "etag"),
+    "the status is unknown": ((ITEM, 299, ETAG), "299"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_handler_that_breaks_its_contract_is_a_500(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """The client learns nothing; the log says what, of which operation."""
+    returned, said = BROKEN[kind]
+
+    def get_item(item_id: int, if_none_match: str | None = None) -> Any:  # noqa: ARG001  # the contract's signature
+        return returned
+
+    monkeypatch.setattr("handlers.items.get_item", get_item)
+    caplog.set_level(logging.ERROR)
+    with ContractClient(create_app(settings)) as client:
+        answer = client.get("/items/1", headers={"X-Request-Id": "r"})
+    assert_problem(answer, 500, UNFORESEEN, request_id="r")
+    (record,) = caplog.records
+    assert said in record.getMessage().lower()
+
+
+def test_every_violation_of_a_broken_answer_is_logged(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By operation and pointer, so that one look is enough."""
+    monkeypatch.setattr("handlers.health.get_liveness", lambda: {"status": "fine", "load": 1})
+    caplog.set_level(logging.ERROR)
+    with ContractClient(create_app(settings)) as client:
+        assert client.get("/healthz").status_code == 500
+    (message,) = (record.getMessage() for record in caplog.records)
+    assert "get_liveness broke its contract: " in message
+    assert "/status must be ok" in message
+    assert "/load is not a member here; the members are: status" in message
+
+
+def test_a_problem_that_a_handler_raises_is_the_answer(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Headers and all, without a word in the log."""
+
+    def get_readiness() -> Any:
+        raise Problem(503, "Not yet.", headers={"Retry-After": "7"})
+
+    monkeypatch.setattr("handlers.health.get_readiness", get_readiness)
+    caplog.set_level(logging.WARNING, logger="contract")
+    with ContractClient(create_app(settings)) as client:
+        assert_problem(client.get("/readyz"), 503, "Not yet.", headers={"Retry-After": "7"})
+    assert [record for record in caplog.records if record.name.startswith("contract")] == []
+
+
+def test_no_answer_names_the_software(client: ContractClient) -> None:
+    """Neither the framework nor a path of the machine."""
+    texts = [client.get(path).text for path in ("/nowhere", "/items?limit=x", "/items/0")]
+    assert [
+        text
+        for text in texts
+        if re.search(r"connexion|flask|starlette|werkzeug|python|/work|\.py", text, re.IGNORECASE)
+    ] == []

@@ -1,0 +1,219 @@
+"""operationId = function name: where the spec and the handlers disagree, the start stops and says where."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app import HANDLERS, create_app
+from app.settings import ROOT, Settings
+from contract.handlers import ContractError, TagResolver, check
+from handlers.items import list_items
+from tests.support import dereferenced, specification
+
+PACKAGE = "temporary_handlers"
+ITEM_ID = {"name": "item_id", "in": "path", "required": True, "schema": {"type": "integer"}}
+LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
+LIMIT_WITH_DEFAULT = LIMIT | {"schema": {"type": "integer", "default": 50}}
+IF_MATCH = {"name": "If-Match", "in": "header", "schema": {"type": "string"}}
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The module that the tag `things` names, still empty."""
+    package, module = ModuleType(PACKAGE), ModuleType(f"{PACKAGE}.things")
+    package.__path__ = []
+    monkeypatch.setitem(sys.modules, PACKAGE, package)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def _define(module: ModuleType, source: str) -> None:
+    exec(source, vars(module))  # noqa: S102  # the sources stand in this file
+
+
+def _operation(*parameters: dict[str, Any], **members: Any) -> dict[str, Any]:
+    definition = {"operationId": "get_thing", "tags": ["things"], "parameters": list(parameters), "responses": {}}
+    return {"paths": {"/things": {"get": definition | members}}}
+
+
+def _message(spec: dict[str, Any]) -> str:
+    with pytest.raises(ContractError) as caught:
+        check(spec, PACKAGE)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "source"),
+    [
+        (_operation(), "def get_thing(): ..."),
+        (_operation(ITEM_ID), "def get_thing(item_id): ..."),
+        (_operation(LIMIT), "def get_thing(limit=None): ..."),
+        (_operation(LIMIT_WITH_DEFAULT), "def get_thing(limit): ..."),
+        (_operation(IF_MATCH), "def get_thing(if_match=None): ..."),
+        (_operation(requestBody={"required": True}), "def get_thing(body): ..."),
+        (_operation(requestBody={"content": {}}), "def get_thing(body=None): ..."),
+        (_operation(), "def get_thing(): ...\ndef _helper(x): ...\nfrom os.path import join"),
+    ],
+)
+def test_agreement_passes(handlers: ModuleType, spec: dict[str, Any], source: str) -> None:
+    """Optional parameters have a default; private and imported functions are no handlers."""
+    _define(handlers, source)
+    check(spec, PACKAGE)
+
+
+DIFFER = "operation get_thing (GET /things) and its handler temporary_handlers.things.get_thing differ: "
+
+
+@pytest.mark.parametrize(
+    ("spec", "source", "line"),
+    [
+        (
+            _operation(),
+            "",
+            "operation get_thing (GET /things) has no handler: temporary_handlers.things.get_thing is missing",
+        ),
+        (
+            _operation(tags=["nowhere"]),
+            "",
+            "operation get_thing (GET /things) has no handler: temporary_handlers.nowhere.get_thing is missing",
+        ),
+        (
+            _operation(),
+            "def get_thing(): ...\ndef drop_thing(): ...",
+            "handler temporary_handlers.things.drop_thing has no operation with that operationId and the tag things",
+        ),
+        (
+            _operation(ITEM_ID),
+            "def get_thing(): ...",
+            DIFFER + "the spec has the parameter item_id, the handler has not",
+        ),
+        (
+            _operation(),
+            "def get_thing(item_id): ...",
+            DIFFER + "the handler has the parameter item_id, the spec has not",
+        ),
+        (
+            _operation(LIMIT),
+            "def get_thing(limit): ...",
+            DIFFER + "limit is optional in the spec and has no default in the handler",
+        ),
+        (
+            _operation(IF_MATCH),
+            "def get_thing(if_match): ...",
+            DIFFER + "if_match is optional in the spec and has no default in the handler",
+        ),
+        (
+            _operation(requestBody={"required": True}),
+            "def get_thing(): ...",
+            DIFFER + "the spec has the parameter body, the handler has not",
+        ),
+        (
+            _operation(requestBody={"content": {}}),
+            "def get_thing(body): ...",
+            DIFFER + "body is optional in the spec and has no default in the handler",
+        ),
+        (_operation(tags=[]), "", "GET /things needs an operationId and exactly one tag: they name its handler"),
+        (
+            _operation(tags=["things", "b"]),
+            "",
+            "GET /things needs an operationId and exactly one tag: they name its handler",
+        ),
+    ],
+)
+def test_a_disagreement_is_one_line_that_names_both(
+    handlers: ModuleType, spec: dict[str, Any], source: str, line: str
+) -> None:
+    """The operation with its method and path, and the handler with its module."""
+    _define(handlers, source)
+    assert _message(spec) == f"The spec and the handlers disagree:\n  - {line}"
+
+
+def test_an_operation_without_an_operation_id_is_named_by_its_path(handlers: ModuleType) -> None:
+    """It has no other name."""
+    spec = {"paths": {"/things": {"get": {"tags": ["things"], "responses": {}}}}}
+    assert "GET /things needs an operationId and exactly one tag: they name its handler" in _message(spec)
+    assert handlers.__name__ == "temporary_handlers.things"
+
+
+def test_what_is_named_like_a_handler_and_cannot_be_called_is_missing(handlers: ModuleType) -> None:
+    """A constant is not a function."""
+    _define(handlers, "get_thing = 1")
+    assert "operation get_thing (GET /things)" in _message(_operation())
+
+
+def test_a_handler_with_any_keywords_takes_what_the_spec_has(handlers: ModuleType) -> None:
+    """It can be called with every parameter; or it is refused, in words that name it."""
+    _define(handlers, "def get_thing(**keywords): ...")
+    assert "temporary_handlers.things.get_thing" in _message(_operation(ITEM_ID))
+
+
+def test_all_disagreements_are_told_at_once(handlers: ModuleType) -> None:
+    """One start is enough to find them."""
+    _define(handlers, "def get_thing(a, b): ...\ndef drop_thing(): ...")
+    assert _message(_operation(ITEM_ID)).count("\n  - ") == 4
+
+
+def test_a_broken_import_is_not_taken_for_a_missing_handler(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing mistake inside the module is what the developer must be shown."""
+    package = tmp_path / "broken_handlers"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "things.py").write_text("import a_module_that_is_not_there\ndef get_thing(): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises((ContractError, ImportError), match="a_module_that_is_not_there"):
+        check(_operation(), "broken_handlers")
+
+
+def test_this_services_handlers_agree_with_its_spec() -> None:
+    """Every operationId has a handler, and back."""
+    check(dereferenced(specification()), HANDLERS)
+
+
+def test_a_handler_is_found_by_operation_id_and_tag() -> None:
+    """No dotted paths in the spec: they would become method names in every SDK."""
+    operation = SimpleNamespace(operation_id="list_items", _operation={"tags": ["items"]})
+    resolution = TagResolver(HANDLERS).resolve(operation)
+    assert (resolution.function, resolution.operation_id) == (list_items, "list_items")
+
+
+START = "import sys, handlers.items; {change}; import app; app.app"
+DISAGREEMENTS: dict[str, tuple[str, str]] = {
+    "a handler is missing": (
+        "del handlers.items.get_item",
+        "operation get_item (GET /items/{item_id}) has no handler: handlers.items.get_item is missing",
+    ),
+    "a handler is too many": (
+        "exec('def drop_all(): ...', vars(handlers.items))",
+        "handler handlers.items.drop_all has no operation with that operationId and the tag items",
+    ),
+    "a parameter is missing": (
+        "exec('def get_item(item_id): ...', vars(handlers.items))",
+        (
+            "operation get_item (GET /items/{item_id}) and its handler handlers.items.get_item differ: "
+            "the spec has the parameter if_none_match, the handler has not"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DISAGREEMENTS)
+def test_the_start_stops_with_the_message_and_no_traceback(kind: str, tmp_path: Any) -> None:
+    """For `gunicorn app:app` and `flask --app app` alike; nothing else is written, and no database is made."""
+    change, line = DISAGREEMENTS[kind]
+    environ = {"DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
+    command = [sys.executable, "-W", "ignore", "-c", START.format(change=change)]
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stderr == f"The service cannot start. The spec and the handlers disagree:\n  - {line}\n"
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert not (tmp_path / "items.db").exists()
+
+
+def test_create_app_checks_before_it_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only at the first request."""
+    monkeypatch.delattr("handlers.items.get_item")
+    with pytest.raises(ContractError, match="operation get_item"):
+        create_app(Settings.from_environ({}))

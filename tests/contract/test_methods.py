@@ -1,0 +1,97 @@
+"""Methods: HEAD wherever GET is, OPTIONS and 405 with the exact Allow, and 404 where there is no path."""
+
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from tests.support import ALLOW, PATHS, ContractClient, assert_problem
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "BREW", "get")
+READING_PATHS = (
+    *PATHS.values(),
+    "/",
+    "/ui/",
+    "/ui/initialize.js",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/nowhere",
+    "/items/7",
+)
+
+
+@pytest.mark.parametrize("path", READING_PATHS)
+def test_head_answers_as_get_without_a_body(client: ContractClient, path: str) -> None:
+    """RFC 9110 §9.3.2: the same status and the same headers, the length included."""
+    client.create()
+    sent = {"X-Request-Id": "same"}
+    get, head = client.get(path, headers=sent), client.head(path, headers=sent)
+    varying = ("date", "expires")
+    assert head.content == b""
+    assert head.status_code == get.status_code
+    assert [(k, v) for k, v in head.headers.multi_items() if k not in varying] == [
+        (k, v) for k, v in get.headers.multi_items() if k not in varying
+    ]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "x=1", "cursor=x"])
+def test_head_is_refused_as_get_is(client: ContractClient, query: str) -> None:
+    """Without a body, too."""
+    head, get = client.head(f"/items?{query}"), client.get(f"/items?{query}")
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_options_answers_the_exact_allow(client: ContractClient, path: str) -> None:
+    """204, and nothing else."""
+    answer = client.options(PATHS[path], headers={"X-Request-Id": "r"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers.multi_items() == [("allow", ALLOW[path]), ("x-request-id", "r")]
+
+
+def _other_methods() -> list[Any]:
+    return [
+        pytest.param(path, method, id=f"{method} {path}")
+        for path in PATHS
+        for method in METHODS
+        if method not in ALLOW[path].split(", ")
+    ]
+
+
+@pytest.mark.parametrize(("path", "method"), _other_methods())
+def test_another_method_is_405_with_the_exact_allow(client: ContractClient, path: str, method: str) -> None:
+    """Methods are case-sensitive (RFC 9110 §9.1); whatever else the request has is not looked at."""
+    answer = client.exchange(method, PATHS[path], [("Accept", b"text/html")], query=b"x=1")
+    detail = f"{method} is not a method of this path; its methods are {ALLOW[path]}."
+    assert_problem(answer, 405, detail, headers={"Allow": ALLOW[path]})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere", "/items/", "/items/1/", "/Items", "/healthz/", "//items", "/items/1/x", "/items%2F1%2F", "/items%0A"],
+)
+def test_an_unknown_path_is_404(client: ContractClient, method: str, path: str) -> None:
+    """With whatever method; a slash too many does not lead elsewhere."""
+    answer = client.request(method, f"http://testserver{path}")
+    assert_problem(answer, 404, f"There is nothing at {unquote(path)}.")
+
+
+def test_a_long_unknown_path_is_not_repeated_whole(client: ContractClient) -> None:
+    """Its first 200 characters will do."""
+    assert_problem(client.get("/" + "x" * 5000), 404, f"There is nothing at /{'x' * 199}.")
+
+
+@pytest.mark.parametrize("path", ["/items", "/items/1", "/healthz"])
+def test_a_wish_for_another_protocol_is_not_heard(client: ContractClient, path: str) -> None:
+    """RFC 9110 §7.8: a server may ignore Upgrade; the contract has no WebSockets."""
+    client.create()
+    plain = client.exchange("GET", path)
+    headers = [
+        ("Connection", b"Upgrade"),
+        ("Upgrade", b"websocket"),
+        ("Sec-WebSocket-Version", b"13"),
+        ("Sec-WebSocket-Key", b"x"),
+    ]
+    assert client.exchange("GET", path, headers).content == plain.content

@@ -1,0 +1,35 @@
+"""Below a prefix (ASGI's `root_path`), as a proxy or a mounting application sets it, everything is the same."""
+
+from collections.abc import Iterator
+
+import pytest
+from connexion import FlaskApp
+
+from tests.support import ALLOW, PATHS, ContractClient, links
+
+
+@pytest.fixture
+def mounted(application: FlaskApp) -> Iterator[ContractClient]:
+    """A client of the application below `/api`."""
+    with ContractClient(application, root_path="/api") as started:
+        yield started
+
+
+def test_location_and_link_have_the_prefix(mounted: ContractClient) -> None:
+    """They are relative to the address that the client knows."""
+    assert mounted.post("/api/items", json={"name": "x"}).headers["Location"] == "/api/items/1"
+    assert links(mounted.get("/api/items?limit=1"))["first"].startswith("/api/items?")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_operations_are_there(mounted: ContractClient, path: str) -> None:
+    """With their Allow, too."""
+    mounted.post("/api/items", json={"name": "x"})
+    assert mounted.get(f"/api{PATHS[path]}").status_code == 200
+    assert mounted.request("TRACE", f"/api{PATHS[path]}").headers["Allow"] == ALLOW[path]
+
+
+def test_the_root_leads_to_the_ui(mounted: ContractClient) -> None:
+    """Below the prefix."""
+    answer = mounted.get("/api/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/api/ui/")

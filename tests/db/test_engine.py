@@ -1,0 +1,166 @@
+"""The engine: how SQLite is run, who creates the database, and when a transaction ends how."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
+
+from app.settings import ROOT, Settings
+from db import items
+from db.engine import BUSY_TIMEOUT_MS, Database
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS}
+CREATE = (
+    "import sys; from sqlalchemy.engine import make_url; from db.engine import Database; "
+    "database = Database(make_url(sys.argv[1])); print('ready', flush=True); input(); "
+    "database.create(); database.create()"
+)
+
+
+def _pragma(connection: Connection, name: str) -> object:
+    return connection.execute(text(f"PRAGMA {name}")).scalar_one()
+
+
+@pytest.mark.parametrize("name", PRAGMAS)
+def test_pragmas_are_in_force_on_every_connection(database: Database, name: str) -> None:
+    """The first, those beside it, and a writing one."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(database.read()) for _ in range(3)]
+        connections.append(stack.enter_context(database.write()))
+        assert [_pragma(connection, name) for connection in connections] == [PRAGMAS[name]] * 4
+
+
+def test_a_database_opens_nothing_before_it_is_asked(tmp_path: Path) -> None:
+    """Neither a file nor a folder."""
+    database = Database(make_url(f"sqlite:///{tmp_path}/folder/items.db"))
+    assert list(tmp_path.iterdir()) == []
+    database.close()
+
+
+def test_creation_makes_the_folder_and_the_table(tmp_path: Path) -> None:
+    """Also below folders that are not there yet."""
+    database = Database(make_url(f"sqlite:///{tmp_path}/a/b/items.db"))
+    database.create()
+    with database.read() as connection:
+        items.ping(connection)
+    database.close()
+    assert (tmp_path / "a/b/items.db").is_file()
+
+
+def test_creation_a_second_time_changes_nothing(database: Database) -> None:
+    """What is there stays."""
+    with database.write() as connection:
+        item = items.add(connection, "x", None)
+    database.create()
+    with database.read() as connection:
+        assert items.find(connection, item.body["id"]) == item
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_eight_processes_create_one_database_at_the_same_time(file: Path, attempt: int) -> None:
+    """All of them find it made; none fails."""
+    command = [sys.executable, "-c", CREATE, f"sqlite:///{file}"]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(8)
+        ]
+        assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 8
+        for process in processes:
+            assert process.stdin
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        ended = [(*process.communicate(timeout=60), process.returncode) for process in processes]
+    assert ended == [("", "", 0)] * 8, f"attempt {attempt}"
+
+
+def test_return_commits(database: Database) -> None:
+    """Another connection sees it."""
+    with database.write() as connection:
+        item = items.add(connection, "x", None)
+    with database.read() as connection:
+        assert items.find(connection, item.body["id"]) == item
+
+
+def test_raise_rolls_back(database: Database) -> None:
+    """All of it, also what was done before."""
+    with database.write() as connection:
+        kept = items.add(connection, "kept", None)
+
+    def change_and_fail() -> None:
+        with database.write() as connection:
+            items.add(connection, "lost", None)
+            items.change(connection, kept, {"name": "lost"})
+            raise RuntimeError("after the statements")
+
+    with pytest.raises(RuntimeError, match="after the statements"):
+        change_and_fail()
+    with database.read() as connection:
+        assert items.page(connection, "id", None, None, 10) == [kept.body]
+
+
+def test_a_failed_statement_rolls_back(database: Database) -> None:
+    """As any other exception."""
+
+    def add_and_break() -> None:
+        with database.write() as connection:
+            items.add(connection, "lost", None)
+            items.add(connection, "x" * 81, None)
+
+    with pytest.raises(IntegrityError):
+        add_and_break()
+    with database.read() as connection:
+        assert items.page(connection, "id", None, None, 10) == []
+
+
+def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Path) -> None:
+    """BEGIN IMMEDIATE: what it read cannot be changed before it writes."""
+    other = sqlite3.connect(file, timeout=0, isolation_level=None)
+    with database.write() as connection:
+        items.find_for_update(connection, 1)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
+    """WAL: it sees what was committed before."""
+    with database.write() as writing:
+        items.add(writing, "x", None)
+        with database.read() as reading:
+            assert items.page(reading, "id", None, None, 10) == []
+
+
+def test_a_reader_holds_no_lock_when_it_is_done(database: Database, file: Path) -> None:
+    """A connection that goes back to the pool has no transaction open, so a checkpoint can end."""
+    with database.write() as connection:
+        items.add(connection, "x", None)
+    with database.read() as connection:
+        items.page(connection, "id", None, None, 10)
+    other = sqlite3.connect(file, timeout=0)
+    assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    other.close()
+
+
+def test_postgresql_is_spoken_to_with_psycopg_3() -> None:
+    """Nothing is connected to yet."""
+    settings = Settings.from_environ({"DATABASE_URL": "postgresql://u:p@h/d"})
+    database = Database(settings.database_url)
+    assert not database.is_sqlite
+    database.close()

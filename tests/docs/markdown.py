@@ -1,0 +1,66 @@
+"""The documents as the tests read them: their blocks, their tables, and what they write as code."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.settings import ROOT
+
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`([^`\n]+)`")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A command of a `console` block, and what is shown below it."""
+
+    command: str
+    shown: str
+
+    def __str__(self) -> str:
+        return self.command
+
+
+def read(name: str) -> str:
+    """The text of a file of the checkout."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    """The blocks of code in these languages, in their order."""
+    return [content for language, content in _BLOCK.findall(text) if language in languages]
+
+
+def prose(text: str) -> str:
+    """The text without its blocks of code."""
+    return _BLOCK.sub("", text)
+
+
+def spans(text: str) -> list[str]:
+    """What is written as code within sentences and tables."""
+    return _SPAN.findall(prose(text))
+
+
+def headings(text: str) -> list[str]:
+    """All headings."""
+    return _HEADING.findall(prose(text))
+
+
+def table(text: str, heading: str) -> list[list[str]]:
+    """The rows of the one table below a heading, without the row that names the columns."""
+    _, below = re.split(rf"^#+ {re.escape(heading)}$", text, maxsplit=1, flags=re.MULTILINE)
+    lines = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0].splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def examples(text: str) -> Iterator[Example]:
+    """The commands of the `console` blocks: a line after `$ `, up to the next, is what it answers."""
+    for block in blocks(text, "console"):
+        before, *parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
+        assert not before, f"{before!r} stands before the first command"
+        for part in parts:
+            command, _, shown = part.partition("\n")
+            yield Example(command, shown)

@@ -1,0 +1,91 @@
+"""Each room imports only what ARCHITECTURE.md allows it: the table there is the rule."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from app.settings import ROOT
+from tests.docs.markdown import read, spans, table
+
+OWN = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"tests", "benchmarks"}
+"""The project's own packages: the rooms, and what is beside them."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one room may import besides itself and Python's own library."""
+
+    room: str
+    modules: tuple[str, ...]
+    any_library: bool
+
+    def allows(self, module: str) -> bool:
+        """Whether a module, by its full name, may be imported."""
+        top = module.partition(".")[0]
+        if top == self.room or top in sys.stdlib_module_names or (self.any_library and top not in OWN):
+            return True
+        return any(module == allowed or module.startswith(f"{allowed}.") for allowed in self.modules)
+
+
+def _rules() -> dict[str, Rule]:
+    rules = {}
+    for room, _, may_import in table(read("ARCHITECTURE.md"), "Rooms"):
+        name = spans(room)[0].rstrip("/")
+        rules[name] = Rule(name, tuple(spans(may_import)), "any library" in may_import)
+    return rules
+
+
+RULES = _rules()
+
+
+def _imports(source: str) -> Iterator[str]:
+    """The full names of the modules that are imported, wherever in the source."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, "imports are absolute here"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_room_has_a_rule() -> None:
+    """The packages of the service are the rooms of the table."""
+    assert set(RULES) == OWN - {"tests", "benchmarks"}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_room_imports_only_what_its_rule_allows(rule: Rule) -> None:
+    """In every file of it."""
+    files = sorted((ROOT / rule.room).rglob("*.py"))
+    assert files
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files
+        for module in _imports(file.read_text(encoding="utf-8"))
+        if not rule.allows(module)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("contract", "import handlers.items"),
+        ("contract", "def late():\n    from db import items"),
+        ("contract", "from app.settings import Settings"),
+        ("contract", "import tests.support"),
+        ("handlers", "from contract.stock import StrictBody"),
+        ("handlers", "from contract import gateway"),
+        ("handlers", "import sqlalchemy"),
+        ("handlers", "from app import errors"),
+        ("db", "from contract.problems import Problem"),
+        ("db", "import orjson"),
+        ("app", "from tests.support import links"),
+    ],
+)
+def test_what_the_rules_are_there_to_refuse(room: str, source: str) -> None:
+    """Contract knows no other room; handlers know problems and no SQL; db knows SQLAlchemy alone."""
+    assert [module for module in _imports(source) if RULES[room].allows(module)] == []

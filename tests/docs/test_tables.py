@@ -1,0 +1,38 @@
+"""The README's tables say what the code says: nothing missing, nothing more, to the letter."""
+
+import re
+import sqlite3
+from dataclasses import fields
+
+from app.settings import ROOT, Settings
+from db.errors import POSTGRESQL, SQLITE, Failure
+from tests.docs.markdown import read, spans, table
+
+
+def test_every_setting_is_in_the_table_with_its_default_and_its_meaning() -> None:
+    """And every row is a setting."""
+    expected = []
+    for setting in fields(Settings):
+        default = setting.metadata["default"].replace(str(ROOT), "<checkout>")
+        expected.append([f"`{setting.name.upper()}`", f"`{default}`", setting.metadata["means"]])
+    rows = "\n".join(f"| {' | '.join(row)} |" for row in expected)
+    assert table(read("README.md"), "Settings") == expected, f"the rows should be:\n{rows}"
+
+
+def test_every_database_error_is_in_the_table_with_its_answer() -> None:
+    """And every row is an answer of `db/errors.py`: SQLite's codes, PostgreSQL's, status, Retry-After and detail."""
+    sqlite: dict[int, Failure] = {}
+    postgresql: dict[str, Failure] = {}
+    for sqlite_codes, states, status, retry_after, detail in table(read("README.md"), "Database errors"):
+        failure = Failure(int(status), detail, int(retry_after) if retry_after else None)
+        sqlite |= {getattr(sqlite3, code): failure for code in spans(sqlite_codes)}
+        postgresql |= {state.rstrip("…"): failure for state in spans(states)}
+    assert sqlite == SQLITE
+    assert postgresql == POSTGRESQL
+
+
+def test_what_compose_takes_from_the_environment_is_in_the_table() -> None:
+    """The variables of `docker-compose.yml`, with their defaults."""
+    variables = re.findall(r"^(?!\s*#).*\$\{(\w+):-(\w+)\}", read("docker-compose.yml"), re.MULTILINE)
+    rows = table(read("README.md"), "Run it with Docker Compose")
+    assert {(spans(name)[0], spans(default)[0]) for name, default, _ in rows} == set(variables)

@@ -1,0 +1,89 @@
+"""Health: the process, and the database behind it."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from app.settings import Settings
+from db.engine import Database
+from tests.support import ContractClient, assert_problem
+
+UNREACHABLE = "The database cannot be reached. Try again in a moment."
+
+
+def _assert_ok(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.content) == (200, b'{"status":"ok"}\n')
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_all_is_well(client: ContractClient, path: str) -> None:
+    """On an empty database as on any other."""
+    _assert_ok(client.get(path))
+
+
+def _directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def _garbage(file: Path) -> None:
+    file.write_bytes(os.urandom(4096))
+
+
+def _other_database(file: Path) -> None:
+    file.unlink()
+    sqlite3.connect(file).close()
+
+
+def _no_folder(file: Path) -> None:
+    file.parent.rename(file.parent.with_name("elsewhere"))
+
+
+BREAKS: dict[str, Callable[[Path], None]] = {
+    "a directory is in its place": _directory,
+    "something else is in its place": _garbage,
+    "it has no tables": _other_database,
+    "its folder is gone": _no_folder,
+}
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+def test_a_database_that_cannot_answer_is_not_ready(
+    client: ContractClient, database: Database, settings: Settings, kind: str
+) -> None:
+    """503 with Retry-After, so that no request is sent here meanwhile; the process is alive all the same."""
+    database.close()
+    file = Path(str(settings.database_url.database))
+    for beside in file.parent.glob(f"{file.name}-*"):
+        beside.unlink()
+    BREAKS[kind](file)
+    answer = client.get("/readyz")
+    assert_problem(answer, 503, answer.json()["detail"], headers={"Retry-After": "5"})
+    _assert_ok(client.get("/healthz"))
+
+
+def test_a_missing_table_is_not_ready(client: ContractClient, database: Database) -> None:
+    """The database answers, but not what is needed."""
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE items")
+    answer = client.get("/readyz")
+    assert_problem(answer, 503, answer.json()["detail"], headers={"Retry-After": "5"})
+
+
+def test_a_database_that_answers_again_is_ready_again(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is remembered."""
+
+    def unreachable(_database: Database) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "read", unreachable)
+        assert_problem(client.get("/readyz"), 503, UNREACHABLE, headers={"Retry-After": "5"})
+        _assert_ok(client.get("/healthz"))
+    _assert_ok(client.get("/readyz"))

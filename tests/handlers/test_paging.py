@@ -1,0 +1,218 @@
+"""Paging: following `next` walks every item once, in the order asked for, whatever happens in between."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from db.engine import Database
+from tests.support import ContractClient, assert_violations, links, specification
+
+SORTS = specification()["components"]["schemas"]["ItemSort"]["enum"]
+TIMES = [f"2026-11-23T09:30:0{second}.000000Z" for second in range(3)]
+NAMES = ["b", "a", "B", "é", "e\u0301", "𝔘", "\uffee", " a", "a b", "Z", "10", "9"]
+each_sort = pytest.mark.parametrize("sort", SORTS)
+Item = dict[str, Any]
+
+
+def _fill(database: Database, client: ContractClient, names: list[str]) -> list[Item]:
+    """Items with these names, whose times are few: every order has ties."""
+    from sqlalchemy import insert
+
+    from db.schema import items
+
+    rows = [
+        {"name": name, "version": 1, "created_at": TIMES[n % 3], "updated_at": TIMES[n * 7 % 5 % 3]}
+        for n, name in enumerate(names)
+    ]
+    with database.write() as connection:
+        connection.execute(insert(items), rows)
+    return [client.get(f"/items/{item_id}").json() for item_id in range(1, len(names) + 1)]
+
+
+def _ordered(items: list[Item], sort: str) -> list[Item]:
+    """By code point (which is what Python compares), then by id in the same direction."""
+    key = sort.removeprefix("-")
+    return sorted(items, key=lambda item: (item[key], item["id"]), reverse=sort.startswith("-"))
+
+
+def _pages(client: ContractClient, address: str, between: Callable[[], Any] = lambda: None) -> Iterator[list[Item]]:
+    for _ in range(1000):
+        answer = client.get(address)
+        assert answer.status_code == 200, answer.text
+        yield answer.json()
+        found = links(answer)
+        if "next" not in found:
+            return
+        address = found["next"]
+        between()
+    pytest.fail("There is no last page")
+
+
+def _walk(client: ContractClient, address: str, between: Callable[[], Any] = lambda: None) -> list[Item]:
+    return list(itertools.chain.from_iterable(_pages(client, address, between)))
+
+
+@pytest.fixture
+def items(client: ContractClient, database: Database) -> list[Item]:
+    """24 items: each name twice, each time eight times."""
+    return _fill(database, client, NAMES * 2)
+
+
+@each_sort
+@pytest.mark.parametrize("limit", [1, 5, 24, 100])
+def test_following_next_walks_every_item_once_in_order(
+    client: ContractClient, items: list[Item], sort: str, limit: int
+) -> None:
+    """Every order is total: equal names and equal times come by id."""
+    assert _walk(client, f"/items?limit={limit}&sort={sort}") == _ordered(items, sort)
+
+
+@each_sort
+@pytest.mark.parametrize("name", ["a", "é", "e\u0301", "𝔘", " a"])
+def test_a_filter_walks_its_items_alone(client: ContractClient, items: list[Item], sort: str, name: str) -> None:
+    """Exactly this name: neither another case nor another form of the same letter."""
+    client.create(name)
+    everything = [*items, client.get("/items/25").json()]
+    address = str(client.build_request("GET", "/items", params={"limit": 1, "sort": sort, "name": name}).url)
+    assert _walk(client, address) == _ordered([item for item in everything if item["name"] == name], sort)
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(24, [24]), (25, [24]), (23, [23, 1]), (12, [12, 12]), (8, [8, 8, 8])])
+def test_there_is_no_next_behind_the_last_item(
+    client: ContractClient, items: list[Item], limit: int, sizes: list[int]
+) -> None:
+    """Also when the last page is exactly full."""
+    assert [len(page) for page in _pages(client, f"/items?limit={limit}")] == sizes
+    assert len(items) == sum(sizes)
+
+
+def test_first_is_always_there_and_leads_to_the_beginning(client: ContractClient, items: list[Item]) -> None:
+    """From every page, with the same limit, sort and filter."""
+    first = "/items?limit=5&sort=-id"
+    address: str | None = first
+    while address:
+        found = links(client.get(address))
+        assert found["first"] == first
+        address = found.get("next")
+    assert client.get(first).json() == _ordered(items, "-id")[:5]
+
+
+def test_an_empty_database_has_one_empty_page(client: ContractClient) -> None:
+    """A bare array and the way to the first page, which is where one is."""
+    answer = client.get("/items", headers={"X-Request-Id": "r"})
+    assert answer.content == b"[]\n"
+    assert dict(answer.headers) == {
+        "content-type": "application/json",
+        "content-length": "3",
+        "link": '</items?limit=50&sort=id>; rel="first"',
+        "x-request-id": "r",
+    }
+
+
+def test_a_page_has_fifty_items_unless_asked_otherwise(client: ContractClient, database: Database) -> None:
+    """And a hundred at most."""
+    items = _fill(database, client, ["x"] * 101)
+    assert client.get("/items").json() == items[:50]
+    assert client.get("/items?limit=100").json() == items[:100]
+
+
+@pytest.mark.parametrize(
+    ("limit", "detail"), [(0, "must be at least 1"), (-1, "must be at least 1"), (101, "must be at most 100")]
+)
+def test_a_limit_out_of_range_is_refused(client: ContractClient, limit: int, detail: str) -> None:
+    """Not moved into it."""
+    assert_violations(client.get(f"/items?limit={limit}"), {"parameter": "limit", "detail": detail})
+
+
+@pytest.mark.parametrize("sort", ["ID", "description", "+id", "--id", "", "id,name", "version", "-"])
+def test_another_sort_is_refused(client: ContractClient, sort: str) -> None:
+    """With all that there are."""
+    expected = {"parameter": "sort", "detail": f"must be one of: {', '.join(SORTS)}"}
+    assert_violations(client.get("/items", params={"sort": sort}), expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['"quoted"', "a>b", "<a>", "a, b", 'x>; rel="next"', "é😀", "a&b=c", "a+b", "100%", "a/b?c#d", "\\", "𝔘" * 80],
+)
+def test_any_name_goes_through_link_and_back(client: ContractClient, name: str) -> None:
+    """Percent-encoded: nothing in it ends the header's parts, or is lost."""
+    items = [client.create(name) for _ in range(3)]
+    answer = client.get("/items", params={"name": name, "limit": 1, "sort": "name"})
+    assert answer.headers["Link"].isascii()
+    for address in links(answer).values():
+        assert parse_qs(urlsplit(address).query, strict_parsing=True)["name"] == [name]
+    assert _walk(client, links(answer)["first"]) == items
+
+
+def test_the_longest_cursor_is_one_that_the_contract_allows(client: ContractClient) -> None:
+    """80 characters of 4 bytes, or of 2 in JSON, both as filter and as key, and the largest id."""
+    longest = specification()["components"]["parameters"]["Cursor"]["schema"]["maxLength"]
+    for name in ("𝔘" * 80, '"' * 80, "\\" * 80):
+        for _ in range(2):
+            client.create(name)
+        answer = client.get("/items", params={"name": name, "limit": 1, "sort": "-name"})
+        (cursor,) = parse_qs(urlsplit(links(answer)["next"]).query)["cursor"]
+        assert len(cursor) + 20 <= longest
+        assert client.get(links(answer)["next"]).status_code == 200
+
+
+@pytest.mark.parametrize("sort", ["id", "-id"])
+def test_head_has_the_links_of_get(client: ContractClient, items: list[Item], sort: str) -> None:
+    """So that one can page without reading."""
+    head, get = (client.request(method, f"/items?limit=5&sort={sort}") for method in ("HEAD", "GET"))
+    assert links(head) == links(get)
+    assert len(items) > 5
+
+
+CHANGE = st.sampled_from(["create", "delete", "delete the last seen", "rename", "touch", "nothing"])
+
+
+@each_sort
+@given(data=st.data())
+@hypothesis_settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_items_that_stay_are_seen_once_whatever_happens_between_the_pages(
+    client: ContractClient, database: Database, sort: str, data: st.DataObject
+) -> None:
+    """Insertions and deletions anywhere, also of the very item at which a page ended."""
+    with database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM items")
+    names = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8))
+    stayed = {item["id"]: item for item in (client.create(name) for name in names)}
+    seen: list[Item] = []
+
+    def change() -> None:
+        kind = data.draw(CHANGE)
+        if kind == "create":
+            client.create(data.draw(st.sampled_from("abcd")))
+        elif kind.startswith("delete") and stayed:
+            last = seen[-1]["id"] if kind.endswith("seen") else data.draw(st.sampled_from(sorted(stayed)))
+            client.delete(f"/items/{last}")
+            stayed.pop(last, None)
+
+    limit = data.draw(st.integers(1, 3))
+    pages = _pages(client, f"/items?limit={limit}&sort={sort}", change)
+    for page in pages:
+        seen.extend(page)
+    assert [item for item in seen if item["id"] in stayed] == _ordered(list(stayed.values()), sort)
+    assert len({item["id"] for item in seen}) == len(seen)
+    assert seen == _ordered(seen, sort)
+
+
+@each_sort
+def test_a_cursor_leads_on_when_everything_it_knew_is_gone(
+    client: ContractClient, items: list[Item], sort: str
+) -> None:
+    """A position is a place in the order, not an item."""
+    answer = client.get(f"/items?limit=5&sort={sort}")
+    for item in answer.json():
+        client.delete(f"/items/{item['id']}")
+    assert _walk(client, links(answer)["next"]) == _ordered(items, sort)[5:]

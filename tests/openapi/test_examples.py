@@ -1,0 +1,156 @@
+"""The spec's examples are true: sent to the service, each request gets the documented answer, word for word."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from db.engine import Database
+from tests.support import ContractClient, SpecifiedOperation, links, operations, resolve, specification
+
+RequestExample = tuple[SpecifiedOperation, str, str, Any]
+
+
+def _example(name: str) -> Any:
+    return specification()["components"]["examples"][name]["value"]
+
+
+def _request_examples() -> Iterator[Any]:
+    for operation in operations():
+        body = resolve(operation.definition.get("requestBody", {}))
+        for media_type, content in body.get("content", {}).items():
+            for name, example in content["examples"].items():
+                case = operation, media_type, name, resolve(example)["value"]
+                yield pytest.param(case, id=f"{operation}-{media_type}-{name}")
+
+
+def _success(operation: SpecifiedOperation) -> int:
+    return next(int(status) for status in operation.definition["responses"] if status.startswith("2"))
+
+
+def _parameters(operation: SpecifiedOperation, place: str) -> dict[str, Any]:
+    declared = [
+        *specification()["paths"][operation.path].get("parameters", []),
+        *operation.definition.get("parameters", []),
+    ]
+    return {parameter["name"]: parameter["example"] for parameter in map(resolve, declared) if parameter["in"] == place}
+
+
+@pytest.mark.parametrize("case", list(_request_examples()))
+def test_a_request_example_gets_the_documented_answer(client: ContractClient, case: RequestExample) -> None:
+    """With the examples of the parameters beside it; the members that were sent come back."""
+    operation, media_type, _, value = case
+    client.create()
+    answer = client.request(
+        operation.method,
+        operation.path.format(**_parameters(operation, "path")),
+        params=_parameters(operation, "query"),
+        headers=_parameters(operation, "header") | {"Content-Type": media_type},
+        json=value,
+    )
+    assert answer.status_code == _success(operation), answer.text
+    assert {name: answer.json()[name] for name in value} == value
+
+
+@pytest.mark.parametrize("operation", operations(), ids=str)
+def test_the_parameters_examples_are_accepted_together(client: ContractClient, operation: SpecifiedOperation) -> None:
+    """What Swagger UI fills in can be sent as it is, and does not answer 4xx."""
+    client.create()
+    body = resolve(operation.definition.get("requestBody", {})).get("content", {})
+    headers, sent = _parameters(operation, "header"), None
+    for media_type, content in list(body.items())[:1]:
+        headers["Content-Type"] = media_type
+        sent = resolve(next(iter(content["examples"].values())))["value"]
+    answer = client.request(
+        operation.method,
+        operation.path.format(**_parameters(operation, "path")),
+        params=_parameters(operation, "query"),
+        headers=headers,
+        json=sent,
+    )
+    assert answer.status_code < 400, answer.text
+
+
+def test_the_example_of_an_item_is_what_its_request_example_makes(client: ContractClient) -> None:
+    """Lamp is NewItem as it is stored first in an empty database; only the times differ."""
+    answer = client.post("/items", json=_example("NewItem"))
+    times = {name: _example("Lamp")[name] for name in ("created_at", "updated_at")}
+    assert answer.json() | times == _example("Lamp")
+    assert answer.headers["Location"] == specification()["components"]["headers"]["Location"]["example"]
+    assert answer.headers["ETag"] == specification()["components"]["headers"]["ETag"]["example"]
+
+
+def test_the_examples_of_lists_are_true(client: ContractClient) -> None:
+    """NoItems, and TwoItems but for the times."""
+    assert client.get("/items").json() == _example("NoItems")
+    for item in _example("TwoItems"):
+        client.create(item["name"], item["description"])
+    times = ("created_at", "updated_at")
+    expected = [{name: item[name] for name in item if name not in times} for item in _example("TwoItems")]
+    assert [
+        {name: item[name] for name in item if name not in times} for item in client.get("/items").json()
+    ] == expected
+
+
+def test_the_example_of_link_is_true(client: ContractClient) -> None:
+    """Three items, two a page: the header of the first page is the example, and its `next` leads on."""
+    for name in ("one", "two", "three"):
+        client.create(name)
+    answer = client.get("/items?limit=2")
+    assert answer.headers["Link"] == specification()["components"]["headers"]["Link"]["example"]
+    assert [item["name"] for item in client.get(links(answer)["next"]).json()] == ["three"]
+
+
+def test_the_example_of_health_is_true(client: ContractClient) -> None:
+    """For both operations."""
+    assert client.get("/healthz").json() == client.get("/readyz").json() == _example("Healthy")
+
+
+def _precondition_failed(client: ContractClient) -> Any:
+    client.create()
+    client.patch("/items/1", json={"name": "Reading lamp"})
+    return client.delete("/items/1", headers={"If-Match": '"1"'})
+
+
+ASK: dict[str, Callable[[ContractClient], httpx.Response]] = {
+    "BadRequest": lambda client: client.post("/items", json={"colour": "green"}),
+    "NotFound": lambda client: client.get("/items/7"),
+    "PageNotFound": lambda client: client.get("/items?cursor=x"),
+    "MethodNotAllowed": lambda client: client.request("TRACE", "/items"),
+    "NotAcceptable": lambda client: client.get("/items", headers={"Accept": "text/html"}),
+    "PreconditionFailed": _precondition_failed,
+    "ContentTooLarge": lambda client: client.post("/items", json={"name": "x" * 65536}),
+    "UnsupportedMediaType": lambda client: client.post("/items", content=b"x", headers={"Content-Type": "text/plain"}),
+}
+
+
+@pytest.mark.parametrize("name", ASK)
+def test_the_example_of_a_problem_is_what_is_answered(client: ContractClient, name: str) -> None:
+    """Word for word."""
+    answer = ASK[name](client)
+    assert answer.json() == _example(name)
+    assert answer.status_code == _example(name)["status"]
+
+
+def test_the_example_of_an_internal_error_is_what_is_answered(
+    client: ContractClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its own request id in place of the example's."""
+    monkeypatch.setattr(Database, "read", lambda _self: 1 / 0)
+    answer = client.get("/items", headers={"X-Request-Id": _example("InternalServerError")["request_id"]})
+    assert answer.json() == _example("InternalServerError")
+    assert answer.status_code == 500
+
+
+def test_the_examples_of_database_problems_are_what_the_table_says() -> None:
+    """503, 507 and 409 say what db.errors says."""
+    from db.errors import BUSY, CONSTRAINT, FULL
+
+    said = {
+        _example(name)["status"]: _example(name)["detail"]
+        for name in ("ServiceUnavailable", "InsufficientStorage", "Conflict")
+    }
+    assert said == {failure.status: failure.detail for failure in (BUSY, FULL, CONSTRAINT)}
+    retry = specification()["components"]["headers"]["Retry-After"]
+    assert retry["example"] == BUSY.retry_after
