@@ -66,6 +66,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
     async def _serve(self) -> None:
         # Gunicorn has settings neither for the protocol nor for the reason phrases, of which it knows but some.
+        gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- or it is noted on the subclass
         gasgi.ASGIProtocol = Protocol
         phrases = {int(status): title(status) for status in HTTPStatus}
         gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no other way in

@@ -34,13 +34,14 @@ def limited(receive: Receive, length: str | None, limit: int) -> Receive:
 async def read(receive: Receive) -> bytes:
     """The whole body of a request, however it was sent."""
     chunks: list[bytes] = []
-    while True:
+    more = True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _too_large(limit: int) -> Problem:

@@ -130,18 +130,23 @@ class CompiledOperation:
         found: list[Violation] = []
         for parameter, text in zip(self._path, texts, strict=True):
             _read(parameter, [text], arguments, found)
-        if query_string or self._query:
+        if query_string:
             try:
-                given = query_texts(query_string) if query_string else {}
+                given = query_texts(query_string)
             except UnicodeDecodeError:
                 return arguments, [NOT_UTF_8]
             if self._strict and not given.keys() <= self._query.keys():
                 found += unknown_parameters(given, self._query)
-            for name, parameter in self._query.items():
+        else:
+            given = {}
+        for name, parameter in self._query.items():
+            if name in given or parameter.required:
                 _read(parameter, given.get(name, []), arguments, found)
         for key, parameter in self._headers:
-            text_ = headers.get(key)
-            _read(parameter, [] if text_ is None else [text_], arguments, found)
+            if key in headers:
+                _read(parameter, [headers[key]], arguments, found)
+            elif parameter.required:
+                _read(parameter, [], arguments, found)
         if self._cookies:
             cookies = cookie_texts(headers.get(b"cookie"))
             for parameter in self._cookies:
@@ -292,26 +297,25 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
             found += wrong
         if found:
             raise bad_request(found)
-        arguments |= context
         _scope.set(scope)
         _receive.set(receive)
         _operation.set(served.connexion_operation)
         _context.set(context)
-        arguments = operation.taken(arguments)
+        arguments = operation.taken(arguments | context if context else arguments)
         try:
-            return operation.responses.answer(await self._call(operation, arguments))
+            if operation.is_async:
+                with self._application_context():
+                    returned = await operation.handler(**arguments)
+            elif self._executor is None:
+                with self._application_context():
+                    returned = operation.handler(**arguments)
+            else:
+                loop = asyncio.get_running_loop()
+                run = copy_context().run
+                returned = await loop.run_in_executor(self._executor, run, self._in_context, operation, arguments)
+            return operation.responses.answer(returned)
         except Problem as problem:
             return operation.responses.problem(problem)
-
-    async def _call(self, operation: CompiledOperation, arguments: dict[str, Any]) -> Any:
-        if operation.is_async:
-            with self._application_context():
-                return await operation.handler(**arguments)
-        if self._executor is None:
-            with self._application_context():
-                return operation.handler(**arguments)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, copy_context().run, self._in_context, operation, arguments)
 
     def _in_context(self, operation: CompiledOperation, arguments: dict[str, Any]) -> Any:
         with self._application_context():

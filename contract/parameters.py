@@ -133,14 +133,14 @@ class Parameter:
         self.argument = argument(self.name, self.place)
         self.decode = decoder(parameter, document)
         self.default = merged(parameter["schema"], document).get("default", ABSENT)
-        self._required = bool(parameter.get("required"))
+        self.required = bool(parameter.get("required"))
         self._schema = Schema(parameter["schema"], document)
         self.is_valid = self._schema.is_valid
 
     def violations(self, texts: list[str]) -> Iterator[Violation]:
         """Every violation of what was given."""
         if not texts:
-            if self._required:
+            if self.required:
                 yield violation(self._parameter, (), "is required")
             return
         value = self.decode(texts)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -53,14 +54,19 @@ class Header:
         self.key = name.lower()
         self.required = bool(header.get("required"))
         self._declared = merged(header.get("schema", {}), document)
+        self._is_text = self._declared.get("type") == "string"
+        self._is_structured = self._declared.get("type") in ("array", "object")
         self._is_valid = Schema(header.get("schema", {}), document, response=True).is_valid
+
+    def is_valid(self, text: str) -> bool:
+        """Whether the header may have this value. Arrays and objects are taken as they are."""
+        return self._is_structured or self._is_valid(text if self._is_text else decode(self._declared, text))
 
     def fault(self, text: str | None) -> str | None:
         """What is wrong with the header's value, or with its absence."""
         if text is None:
             return f"the header {self.name} is missing" if self.required else None
-        value = text if self._declared.get("type") == "string" else decode(self._declared, text)
-        if self._declared.get("type") in ("array", "object") or self._is_valid(value):
+        if self.is_valid(text):
             return None
         return f"the header {self.name} has the value {text!r}, which does not fit its schema"
 
@@ -79,6 +85,33 @@ class Response:
             for name, header in response.get("headers", {}).items()
             if name not in added and name.lower() != "content-type"  # OpenAPI 3.0.3: Content-Type is ignored here
         ]
+        self._checks = {header.name: (_wire_name(header.key), header.is_valid) for header in self.headers}
+        self._required = {header.name for header in self.headers if header.required}
+        schema = self.schemas[self.only] if self.only is not None and is_json_mimetype(self.only) else None
+        self._is_valid = schema.is_valid if schema else None
+        self._content_type = (b"content-type", str(self.only).encode())
+
+    def straight(self, data: Any, status: int, headers: dict[str, str]) -> Answer | None:
+        """The answer, if all of it is as documented, to the letter; None if that must be looked into."""
+        wire: WireHeaders = []
+        for name, value in headers.items():
+            check = self._checks.get(name)
+            if check is None or not check[1](value):
+                return None
+            wire.append((check[0], value.encode("latin-1")))
+        if not self._required <= headers.keys():
+            return None
+        if not self.schemas and data is None:
+            return Answer(status, wire, b"")
+        if self._is_valid is None:
+            return None
+        try:
+            if not self._is_valid(data):
+                return None
+        except ValueError:  # not JSON's own types
+            return None
+        wire.append(self._content_type)
+        return Answer(status, wire, orjson.dumps(data, option=_OPTIONS))
 
 
 class Responses:
@@ -92,6 +125,7 @@ class Responses:
     ) -> None:
         self._operation_id = operation.operation_id
         self._enforce = enforce
+        self._known: dict[int, Response | None] = {}
         self._documented = {
             status: Response(response, document, added)
             for status, response in operation.definition["responses"].items()
@@ -105,12 +139,15 @@ class Responses:
     def answer(self, returned: Any) -> Answer:
         """The answer that a handler's return value stands for."""
         data, status, headers, encoded = _take_apart(returned)
-        response = self.documented(status)
+        response = self._known.get(status)
+        if response is not None and not encoded and (answer := response.straight(data, status, headers)):
+            return answer
+        response = self._known[status] = self.documented(status)
         keys = {name.lower(): value for name, value in headers.items()}
-        wire = [(name.encode(), value.encode("latin-1")) for name, value in keys.items()]
+        wire = [(_wire_name(name), value.encode("latin-1")) for name, value in keys.items()]
         if response is None:
             self._broken(f"status {status} is not documented")
-            return Answer(status, wire, _encode(data) if not encoded else data)
+            return Answer(status, wire, data if encoded else _encode(data))
         for header in response.headers:
             if fault := header.fault(keys.get(header.key)):
                 self._broken(f"status {status}: {fault}")
@@ -151,25 +188,27 @@ class Responses:
             if schema is not None and isinstance(data, str):
                 self._check(schema, data, status)
             return data if isinstance(data, bytes) or hasattr(data, "__next__") else _text(data)
-        if encoded or hasattr(data, "__next__"):
-            body = data if isinstance(data, bytes) else b"".join(map(_text, data))
-            document = orjson.loads(body)
-        else:
-            document, body = data, _encode(data)
+        if not encoded and not hasattr(data, "__next__"):
+            return self._json(schema, data, status)
+        body = data if isinstance(data, bytes) else b"".join(map(_text, data))
         if schema is not None:
-            self._check(schema, document, status, body)
+            self._check(schema, orjson.loads(body), status)
         return body
 
-    def _check(self, schema: Schema, document: Any, status: int, body: bytes | None = None) -> None:
-        try:
-            if schema.is_valid(document):
-                return
-        except ValueError:  # not JSON's own types (dates, decimals): what they become is what counts
-            document = orjson.loads(body or b"null")
-            if schema.is_valid(document):
-                return
-        found = list(schema.violations(document))
-        self._broken(f"status {status}: {report('the body', document, found)}")
+    def _json(self, schema: Schema | None, data: Any, status: int) -> bytes:
+        body = _encode(data)
+        if schema is not None:
+            try:
+                if schema.is_valid(data):
+                    return body
+            except ValueError:  # not JSON's own types (dates, decimals): what they become is what counts
+                data = orjson.loads(body)
+            self._check(schema, data, status)
+        return body
+
+    def _check(self, schema: Schema, document: Any, status: int) -> None:
+        if not schema.is_valid(document):
+            self._broken(f"status {status}: {report('the body', document, schema.violations(document))}")
 
     def _broken(self, fault: str) -> None:
         message = f"The handler {self._operation_id} broke its contract: {fault}"
@@ -198,6 +237,8 @@ def _type_at(document: Any, path: Path) -> str:
 
 def _take_apart(returned: Any) -> Returned:
     if type(returned) is tuple:
+        if len(returned) == 3 and type(returned[1]) is int and type(returned[2]) is dict:
+            return Returned(*returned) if returned[0] is not NoContent else Returned(None, *returned[1:])
         data, *rest = returned
         status = next((int(part) for part in rest if not isinstance(part, Mapping)), None)
         headers = next((dict(part) for part in rest if isinstance(part, Mapping)), {})
@@ -210,6 +251,11 @@ def _take_apart(returned: Any) -> Returned:
         return Returned(_text(returned.body), returned.status_code, dict(returned.headers), encoded=True)
     data = None if returned is NoContent else returned
     return Returned(data, 204 if data is None else 200, {})
+
+
+@lru_cache(maxsize=1024)
+def _wire_name(name: str) -> bytes:
+    return name.encode("latin-1")
 
 
 def _encode(data: Any) -> bytes:

@@ -1,6 +1,6 @@
 """The statements on items, each built once. Every function takes the connection it runs on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ def find_for_update(connection: Connection, item_id: int) -> StoredItem | None:
 
 def page(
     connection: Connection, sort: str, name: str | None, after: Position | None, limit: int
-) -> Sequence[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """At most `limit` items in the order `sort` (a column, with `-` downwards) behind `after`, by keyset."""
     parameters: dict[str, Any] = {"limit": limit}
     if name is not None:

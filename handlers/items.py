@@ -1,9 +1,9 @@
 """Operations with the tag `items`."""
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-import connexion
+from connexion.context import scope
 
 from contract.problems import Problem
 from db import items
@@ -22,15 +22,15 @@ def list_items(
     """One page, with the way to the next in `Link`: one item more than the page is read to know whether it is there."""
     after = cursors.decode(cursor, sort, name) if cursor is not None else None
     with database().read() as connection:
-        found = list(items.page(connection, sort, name, after, limit + 1))
+        found = items.page(connection, sort, name, after, limit + 1)
     page = found[:limit]
-    filters = {"limit": limit, "sort": sort} | ({"name": name} if name is not None else {})
-    links = [_link(filters, "first")]
+    first = f"{_base()}/items?limit={limit}&sort={sort}" + (f"&name={quote(name, safe='')}" if name is not None else "")
+    link = f'<{first}>; rel="first"'
     if len(found) > limit:
         last = page[-1]
         position = Position(last[sort.removeprefix("-")], last["id"])
-        links.append(_link(filters | {"cursor": cursors.encode(sort, name, position)}, "next"))
-    return page, 200, {"Link": ", ".join(links)}
+        link += f', <{first}&cursor={cursors.encode(sort, name, position)}>; rel="next"'
+    return page, 200, {"Link": link}
 
 
 def create_item(body: Item) -> tuple[Item, int, Headers]:
@@ -85,9 +85,6 @@ def _answer(item: StoredItem) -> tuple[Item, int, Headers]:
     return item.body, 200, {"ETag": etag(item.version)}
 
 
-def _link(query: dict[str, Any], relation: str) -> str:
-    return f'<{_base()}/items?{urlencode(query, quote_via=quote)}>; rel="{relation}"'
-
-
 def _base() -> str:
-    return str(connexion.request.scope.get("root_path", ""))
+    """What the service is mounted at (ASGI's `root_path`)."""
+    return str(scope.get("root_path", ""))

@@ -258,7 +258,7 @@ def _assembled(sent: list[Message]) -> httpx.Response:
     return httpx.Response(starts[0]["status"], headers=starts[0]["headers"], content=body)
 
 
-def assert_problem(  # noqa: PLR0913  # a problem has so many parts
+def assert_problem(  # a problem has so many parts
     answer: httpx.Response,
     status: int,
     detail: str,

@@ -42,7 +42,7 @@ def _other_database(file: Path) -> None:
 
 
 def _no_folder(file: Path) -> None:
-    file.parent.rename(file.parent.with_name("elsewhere"))
+    file.parent.rename(file.parent.with_name(f"{file.parent.name}-elsewhere"))
 
 
 BREAKS: dict[str, Callable[[Path], None]] = {
