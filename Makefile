@@ -31,7 +31,7 @@ dev: .venv/runtime  ## Serve with one worker that starts anew when the code or t
 
 .PHONY: test
 test: .venv/dev  ## Set everything up and pass the tests (in process; minutes)
-	$(BIN)/python -m pytest --ignore=tests/e2e $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=auto $(ARGS)
 
 .PHONY: e2e
 e2e: .venv/dev  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker (says what it skips)

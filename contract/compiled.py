@@ -30,7 +30,7 @@ from contract.parameters import ABSENT, NOT_UTF_8, Parameter, cookie_texts, quer
 from contract.problems import Problem, Violation, bad_request
 from contract.responses import Answer, Responses
 from contract.routes import Operation, Routes, route_path
-from contract.schemas import Schema, Uncompilable, resolve
+from contract.schemas import Document, Schema, Uncompilable, resolve
 from contract.violations import pointer
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _MEMORY = 256  # values of a header that are remembered with what they mean
 class Body:
     """An operation's request body: its media types, each with its schema."""
 
-    def __init__(self, operation: Operation, document: Mapping[str, Any]) -> None:
+    def __init__(self, operation: Operation, document: Document) -> None:
         definition = operation.request_body or {}
         self.argument = str(definition.get("x-body-name", "body"))
         self.consumes = operation.consumes
@@ -86,7 +86,7 @@ class CompiledOperation:
         self,
         operation: Operation,
         handler: Handler,
-        document: Mapping[str, Any],
+        document: Document,
         *,
         path_parameters: tuple[str, ...],
         strict: bool,
@@ -196,14 +196,14 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
 
     def add_api(self, specification: Any, base_path: str | None = None, **options: Any) -> None:
         """Compile the operations of a spec; called by Connexion once for each."""
-        document = specification.raw
+        document = Document(specification.raw)
         base = specification.base_path if base_path is None else base_path
         self._limit = document.get("x-body-limit", bodies.DEFAULT_LIMIT)
         for route in Routes(document, base).all:
             served = {}
             for method, operation in route.operations.items():
                 try:
-                    served[method] = self._compile(specification, operation, route.path_parameters, options)
+                    served[method] = self._compile(specification, document, operation, route.path_parameters, options)
                 except Uncompilable as reason:
                     logger.info("%s is served by Connexion: %s", operation.operation_id, reason)
             if route.path_parameters:
@@ -212,7 +212,12 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
                 self._fixed[route.path] = served
 
     def _compile(
-        self, specification: Any, operation: Operation, path_parameters: tuple[str, ...], options: Mapping[str, Any]
+        self,
+        specification: Any,
+        document: Document,
+        operation: Operation,
+        path_parameters: tuple[str, ...],
+        options: Mapping[str, Any],
     ) -> "_Served":
         if operation.definition.get("x-contract-stock"):
             raise Uncompilable("it asks for it (x-contract-stock)")
@@ -226,7 +231,7 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
         compiled = CompiledOperation(
             operation,
             connexion_operation.function,
-            specification.raw,
+            document,
             path_parameters=path_parameters,
             strict=bool(options.get("strict_validation")),
             enforce=self._enforce,

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from connexion.decorators.parameter import sanitized
 
 from contract.problems import Violation
-from contract.schemas import Schema, Uncompilable, resolve
+from contract.schemas import Document, Schema, Uncompilable, resolve
 
 ABSENT: Any = object()
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -126,7 +126,7 @@ def violation(parameter: Mapping[str, Any], path: tuple[str, ...], detail: str) 
 class Parameter:
     """One parameter of an operation, compiled. Raises `Uncompilable` for what `decoder()` does not know."""
 
-    def __init__(self, parameter: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+    def __init__(self, parameter: Mapping[str, Any], document: Document) -> None:
         self._parameter = parameter
         self.name = str(parameter["name"])
         self.place = str(parameter["in"])

@@ -16,7 +16,7 @@ from contract.negotiation import media_type
 from contract.parameters import decode, merged
 from contract.problems import MEDIA_TYPE, Problem
 from contract.routes import Operation
-from contract.schemas import Path, Schema
+from contract.schemas import Document, Path, Schema
 from contract.violations import pointer
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Returned(NamedTuple):
 class Header:
     """A documented response header."""
 
-    def __init__(self, name: str, header: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, header: Mapping[str, Any], document: Document) -> None:
         self.name = name
         self.key = name.lower()
         self.required = bool(header.get("required"))
@@ -74,7 +74,7 @@ class Header:
 class Response:
     """One documented response: the media types it can have, each with its schema, and its headers."""
 
-    def __init__(self, response: Mapping[str, Any], document: Mapping[str, Any], added: frozenset[str]) -> None:
+    def __init__(self, response: Mapping[str, Any], document: Document, added: frozenset[str]) -> None:
         self.schemas: dict[str, Schema | None] = {
             name.lower(): Schema(part["schema"], document, response=True) if "schema" in part else None
             for name, part in response.get("content", {}).items()
@@ -120,9 +120,7 @@ class Responses:
     With `enforce`, an answer that is not in the contract raises `ContractBrokenError`; without, it is logged and sent.
     """
 
-    def __init__(
-        self, operation: Operation, document: Mapping[str, Any], added: frozenset[str], *, enforce: bool
-    ) -> None:
+    def __init__(self, operation: Operation, document: Document, added: frozenset[str], *, enforce: bool) -> None:
         self._operation_id = operation.operation_id
         self._enforce = enforce
         self._known: dict[int, Response | None] = {}

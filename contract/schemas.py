@@ -1,6 +1,7 @@
 """OpenAPI 3.0 schemas, compiled once into `jsonschema_rs` validators (JSON Schema draft 4, as Connexion has it)."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
@@ -27,14 +28,31 @@ def resolve(document: Mapping[str, Any], node: Any) -> Any:
     return node
 
 
+class Document(dict[str, Any]):
+    """An OpenAPI document whose schemas are converted once, for requests and for responses."""
+
+    @cached_property
+    def request_schemas(self) -> dict[str, Any]:
+        """The named schemas, for requests."""
+        return self._converted(response=False)
+
+    @cached_property
+    def response_schemas(self) -> dict[str, Any]:
+        """The named schemas, for responses."""
+        return self._converted(response=True)
+
+    def _converted(self, *, response: bool) -> dict[str, Any]:
+        schemas = self.get("components", {}).get("schemas", {})
+        return {name: _convert(schema, response=response) for name, schema in schemas.items()}
+
+
 class Schema:
     """A schema, ready to judge values: `is_valid(value)` is the quick question, `violations()` the whole answer."""
 
-    def __init__(self, schema: Mapping[str, Any], document: Mapping[str, Any], *, response: bool = False) -> None:
+    def __init__(self, schema: Mapping[str, Any], document: Document, *, response: bool = False) -> None:
         converted = _convert(resolve(document, schema), response=response)
-        schemas = document.get("components", {}).get("schemas", {})
-        components = {"schemas": {name: _convert(part, response=response) for name, part in schemas.items()}}
-        self._document: dict[str, Any] = {**converted, "components": components}
+        schemas = document.response_schemas if response else document.request_schemas
+        self._document: dict[str, Any] = {**converted, "components": {"schemas": schemas}}
         try:
             validator = jsonschema_rs.Draft4Validator(self._document, validate_formats=True)
         except (ValueError, jsonschema_rs.ReferencingError) as error:

@@ -1,5 +1,7 @@
 """The engine: one `Database` per process, which hands out connections to read and transactions to write."""
 
+import sqlite3
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,6 @@ BUSY_TIMEOUT_MS = 5000
 # loss. busy_timeout comes first, so that the others wait for a lock too.
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
@@ -65,6 +66,21 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     for pragma in _PRAGMAS:
         dbapi_connection.execute(pragma)
+    _use_wal(dbapi_connection)
+
+
+def _use_wal(dbapi_connection: Any) -> None:
+    """Switch to WAL. While another process does so for the first time, SQLite answers busy without waiting."""
+    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            dbapi_connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -110,6 +110,14 @@ def test_no_depth_is_too_much_to_be_answered(depth: int, core: str) -> None:
             documents.parse((opening * depth + core + closing * depth).encode())
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize("core", ["1", '"\\u0041"'], ids=["plain", "escaped"])
+def test_a_hundred_levels_are_enough(opening: str, closing: str, core: str) -> None:
+    """The value at the bottom is one of them."""
+    documents.parse((opening * 99 + core + closing * 99).encode())
+    assert _refusal((opening * 100 + core + closing * 100).encode()) == "is nested too deeply"
+
+
 @pytest.mark.parametrize("depth", [900, 950, 960, 970, 980, 990, 1000, 30000])
 def test_deep_nesting_is_a_400_through_http(client: ContractClient, depth: int) -> None:
     """Whichever part of the service meets it first."""

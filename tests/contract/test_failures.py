@@ -95,6 +95,73 @@ def test_a_handler_that_breaks_its_contract_is_a_500(
     assert said in record.getMessage().lower()
 
 
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_handler_that_kept_its_contract_before_is_watched_all_the_same(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Every answer is judged, not only the first of its status."""
+    kept = (ITEM, 200, ETAG)
+    answers = iter([kept, kept, BROKEN[kind][0], kept])
+
+    def get_item(item_id: int, if_none_match: str | None = None) -> Any:  # noqa: ARG001  # the contract's signature
+        return next(answers)
+
+    monkeypatch.setattr("handlers.items.get_item", get_item)
+    with ContractClient(create_app(settings)) as client:
+        assert [client.get("/items/1").status_code for _ in range(4)] == [200, 200, 500, 200]
+
+
+compiled_alone = pytest.mark.parametrize("pipeline", ["compiled"], indirect=True)
+"""For what stock Connexion does not look at: the values of headers, and problems."""
+
+
+@compiled_alone
+@pytest.mark.parametrize("etag", ["1", 'W/"1"', ""])
+def test_a_header_that_does_not_fit_is_a_500(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, etag: str
+) -> None:
+    """At the first answer and after good ones."""
+    bad, good = (ITEM, 200, {"ETag": etag}), (ITEM, 200, ETAG)
+    answers = iter([bad, good, good, bad])
+
+    def get_item(item_id: int, if_none_match: str | None = None) -> Any:  # noqa: ARG001  # the contract's signature
+        return next(answers)
+
+    monkeypatch.setattr("handlers.items.get_item", get_item)
+    caplog.set_level(logging.ERROR)
+    with ContractClient(create_app(settings)) as client:
+        assert [client.get("/items/1").status_code for _ in range(4)] == [500, 200, 200, 500]
+    said = f"the header ETag has the value {etag!r}, which does not fit its schema"
+    assert [said in record.getMessage() for record in caplog.records] == [True, True]
+
+
+@compiled_alone
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (Problem(418, "Short and stout."), "problem 418 is not documented"),
+        (Problem(503, "Not yet."), "problem 503: the header Retry-After is missing"),
+        (Problem(503, "Not yet.", headers={"Retry-After": "soon"}), "problem 503: the header Retry-After has the value"),
+        (Problem(503, "", headers={"Retry-After": "7"}), "problem 503: the body does not fit its schema: /detail"),
+    ],
+    ids=["its status", "a header is missing", "a header is wrong", "its body"],
+)
+def test_a_problem_that_is_not_in_the_contract_is_a_500(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, problem: Problem, said: str
+) -> None:
+    """Problems are answers, too; the log says what is wrong with this one."""
+
+    def get_readiness() -> Any:
+        raise problem
+
+    monkeypatch.setattr("handlers.health.get_readiness", get_readiness)
+    caplog.set_level(logging.ERROR)
+    with ContractClient(create_app(settings)) as client:
+        assert_problem(client.get("/readyz", headers={"X-Request-Id": "r"}), 500, UNFORESEEN, request_id="r")
+    (record,) = caplog.records
+    assert said in record.getMessage()
+
+
 def test_every_violation_of_a_broken_answer_is_logged(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
