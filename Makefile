@@ -33,6 +33,10 @@ dev: .venv/runtime  ## Serve with one worker that starts anew when the code or t
 test: .venv/dev  ## Set everything up and pass the tests (in process; minutes)
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=auto $(ARGS)
 
+.PHONY: mutate
+mutate: .venv/dev  ## Break the code on purpose, fault by fault, and show the test that catches each
+	$(BIN)/python -m tests.mutations
+
 .PHONY: e2e
 e2e: .venv/dev  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker (says what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)

@@ -4,6 +4,9 @@ Requests that are not HTTP (a Content-Length that is not a number, headers beyon
 application: the server's protocol answers them, and here is the one place where it can be told how.
 """
 
+import contextlib
+import socket
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -34,8 +37,8 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         super().connection_lost(exc)
 
     def close_if_idle(self) -> None:
-        """Close the connection if no request is under way on it."""
-        if self._awaiting_request:
+        """Close the connection if it has served a request and none is under way; a new one may have sent its first."""
+        if self._awaiting_request and self.req_count > 1:
             self._close_transport()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
@@ -73,9 +76,21 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         await super()._serve()
 
     async def _shutdown(self) -> None:
-        """Finish the requests under way, and do not wait for connections on which there is none."""
+        """Finish the requests under way, and do not wait for connections on which there is none.
+
+        Who is connected by then but not yet accepted would be sent away when the listening sockets are closed.
+        """
+        waiting = [connection for listener in self.sockets for connection in _accept_all(listener.sock)]
         for server in self.servers:
             server.close()
+        for connection in waiting:
+            await self.loop.connect_accepted_socket(lambda: Protocol(self), connection)
         for protocol in list(self.protocols):
             protocol.close_if_idle()
         await super()._shutdown()
+
+
+def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
+    with contextlib.suppress(OSError):
+        while True:
+            yield listener.accept()[0]

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contract import bodies, documents, negotiation
 from contract.gateway import ADDED_HEADERS, ErrorMap, identify, problem_of
-from contract.parameters import ABSENT, NOT_UTF_8, Parameter, cookie_texts, query_texts, unknown_parameters
+from contract.parameters import ABSENT, NOT_UTF_8, Parameter, cookie_texts, is_text, query_texts, unknown_parameters
 from contract.problems import Problem, Violation, bad_request
 from contract.responses import Answer, Responses
 from contract.routes import Operation, Routes, route_path
@@ -129,7 +129,10 @@ class CompiledOperation:
         arguments = self._defaults.copy()
         found: list[Violation] = []
         for parameter, text in zip(self._path, texts, strict=True):
-            _read(parameter, [text], arguments, found)
+            if is_text(text):
+                _read(parameter, [text], arguments, found)
+            else:
+                found.append(Violation("parameter", parameter.name, NOT_UTF_8.detail))
         if query_string:
             try:
                 given = query_texts(query_string)

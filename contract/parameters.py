@@ -26,6 +26,15 @@ _PLACES = {"path": "parameter", "query": "parameter", "cookie": "parameter", "he
 NOT_UTF_8 = Violation("parameter", "", "is not percent-encoded UTF-8")
 
 
+def is_text(text: str) -> bool:
+    """Whether a path's text was UTF-8 before it was decoded; servers put lone surrogates where it was not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def unknown_parameters(given: Iterable[str], declared: Iterable[str]) -> Iterator[Violation]:
     """A violation for every query parameter that the operation does not have."""
     names = sorted(declared)

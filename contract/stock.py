@@ -28,6 +28,7 @@ from contract.parameters import (
     cookie_texts,
     decoder,
     header_text,
+    is_text,
     query_texts,
     unknown_parameters,
     violation,
@@ -107,6 +108,9 @@ def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, An
             yield violation(parameter, (), "is required")
         elif parameter["in"] in ("header", "cookie") and "default" in parameter.get("schema", {}):
             context[argument(parameter["name"], parameter["in"])] = parameter["schema"]["default"]
+        return
+    if parameter["in"] == "path" and not is_text(texts[0]):
+        yield violation(parameter, (), NOT_UTF_8.detail)
         return
     try:
         value = decoder(parameter, {})(texts)

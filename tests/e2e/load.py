@@ -12,7 +12,7 @@ from tests.e2e.stack import SECONDS
 
 @dataclass
 class Tally:
-    """What became of the requests: `sent` in whole, `created` by the answer, `lost` without one, `refused` before."""
+    """What became of the requests: `sent`, `created` by the answer, `lost` without one, `refused` before."""
 
     sent: int = 0
     created: list[int] = field(default_factory=list)

@@ -55,7 +55,7 @@ def _open_connections(port: int) -> int:
 
 
 def test_sigterm_under_load_loses_no_request_that_was_sent(tmp_path: Path) -> None:
-    """Everything that was sent before the service stopped is answered; after that, connections are refused."""
+    """Everything that was sent is answered, and nothing is half done; in the end, connections are refused."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         wait_until(lambda: answered(writers) > 200, "200 items written")
         gunicorn.process.send_signal(signal.SIGTERM)
