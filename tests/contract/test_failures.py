@@ -131,7 +131,7 @@ def test_a_header_that_does_not_fit_is_a_500(
     caplog.set_level(logging.ERROR)
     with ContractClient(create_app(settings)) as client:
         assert [client.get("/items/1").status_code for _ in range(4)] == [500, 200, 200, 500]
-    said = f"the header ETag has the value {etag!r}, which does not fit its schema"
+    said = "status 200: the header ETag has the value "
     assert [said in record.getMessage() for record in caplog.records] == [True, True]
 
 
@@ -141,8 +141,11 @@ def test_a_header_that_does_not_fit_is_a_500(
     [
         (Problem(418, "Short and stout."), "problem 418 is not documented"),
         (Problem(503, "Not yet."), "problem 503: the header Retry-After is missing"),
-        (Problem(503, "Not yet.", headers={"Retry-After": "soon"}), "problem 503: the header Retry-After has the value"),
-        (Problem(503, "", headers={"Retry-After": "7"}), "problem 503: the body does not fit its schema: /detail"),
+        (
+            Problem(503, "Not yet.", headers={"Retry-After": "soon"}),
+            "problem 503: the header Retry-After has the value",
+        ),
+        (Problem(503, "", headers={"Retry-After": "7"}), "503: the body does not fit its schema: /detail must have"),
     ],
     ids=["its status", "a header is missing", "a header is wrong", "its body"],
 )

@@ -34,6 +34,15 @@ def test_head_answers_as_get_without_a_body(client: ContractClient, path: str) -
     ]
 
 
+@pytest.mark.parametrize("path", [*PATHS.values(), "/", "/ui/", "/openapi.json", "/nowhere", "/items/7", "/items/x"])
+def test_no_byte_of_a_body_is_sent_to_head(client: ContractClient, path: str) -> None:
+    """To the server, that is, which might pass it on; a client would overlook it."""
+    client.create()
+    head, get = (client.exchange(method, path) for method in ("HEAD", "GET"))
+    assert (head.content, head.status_code) == (b"", get.status_code)
+    assert head.headers["Content-Length"] == str(len(get.content))
+
+
 @pytest.mark.parametrize("query", ["limit=0", "x=1", "cursor=x"])
 def test_head_is_refused_as_get_is(client: ContractClient, query: str) -> None:
     """Without a body, too."""

@@ -1,0 +1,220 @@
+"""Any spec with any handlers, served by either pipeline: `app/__init__.py` without items; and what tests say of it."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from connexion import FlaskApp
+from connexion.middleware import ConnexionMiddleware
+from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.routing import RoutingMiddleware
+from connexion.middleware.server_error import ServerErrorMiddleware
+from connexion.middleware.swagger_ui import SwaggerUIMiddleware
+from flask import Flask
+
+from contract import documents
+from contract.compiled import CompiledContract
+from contract.gateway import ErrorMap, Gateway
+from contract.handlers import TagResolver
+from contract.stock import FLASK_CONVERTERS, VALIDATORS, BareResponse, LenientRouting, StrictOperation
+from tests.support import PROBLEM, TITLES, UNFORESEEN, ContractClient
+
+SPECS = Path(__file__).parent
+PIPELINES = ("compiled", "stock")
+REQUEST_ID = "asked-by-a-test"
+CONTENT_TYPE = "Content-Type"
+
+
+def load(name: str) -> dict[str, Any]:
+    """One of the specs beside this file."""
+    document: dict[str, Any] = yaml.safe_load((SPECS / f"{name}.yaml").read_bytes())
+    return document
+
+
+def build(
+    spec: Mapping[str, Any],
+    handlers_package: str,
+    pipeline: str,
+    *,
+    enforce: bool = True,
+    executor: Executor | None = None,
+    errors: ErrorMap | None = None,
+    **options: Any,
+) -> FlaskApp:
+    """The application of a spec and a package of handlers. `options` are those of Connexion's `add_api()`."""
+    errors = errors or {}
+    replaced: dict[Any, list[Any]] = {
+        ServerErrorMiddleware: [lambda app: Gateway(app, errors)],
+        ExceptionMiddleware: [],
+        SwaggerUIMiddleware: [],
+        RoutingMiddleware: [LenientRouting],
+    }
+    middlewares = [new for old in ConnexionMiddleware.default_middlewares for new in replaced.get(old, [old])]
+    application = FlaskApp(__name__, middlewares=middlewares, server_args={"static_folder": None})
+    flask_app: Flask = application.app
+    if pipeline == "compiled":
+        middlewares.insert(
+            0,
+            lambda app: CompiledContract(
+                app,
+                application_context=flask_app.app_context,
+                errors=errors,
+                executor=executor,
+                enforce=enforce,
+            ),
+        )
+    flask_app.url_map.merge_slashes = False
+    flask_app.url_map.converters.update(FLASK_CONVERTERS)
+    flask_app.response_class = BareResponse
+    application.add_api(
+        dict(spec),
+        jsonifier=documents,
+        resolver=TagResolver(handlers_package),
+        strict_validation=True,
+        validate_responses=enforce,
+        validator_map=VALIDATORS,
+        **options,
+    )
+    application.middleware.apis[0].specification.operation_cls = StrictOperation
+    return application
+
+
+@dataclass
+class Service:
+    """A started application, and what was logged of its start."""
+
+    client: ContractClient
+    pipeline: str
+    said: list[str] = field(default_factory=list)
+
+
+class _Listener(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self.said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+@contextmanager
+def listening(logger: str, level: int = logging.INFO) -> Iterator[list[str]]:
+    """What a logger says meanwhile."""
+    said: list[str] = []
+    listener, speaker = _Listener(said), logging.getLogger(logger)
+    before = speaker.level
+    speaker.setLevel(level)
+    speaker.addHandler(listener)
+    try:
+        yield said
+    finally:
+        speaker.removeHandler(listener)
+        speaker.setLevel(before)
+
+
+@contextmanager
+def serving(spec: str, pipeline: str, **options: Any) -> Iterator[Service]:
+    """One of the specs beside this file with its handlers, started."""
+    with listening("contract.compiled") as said:
+        application = build(load(spec), f"{__package__}.{spec}_handlers", pipeline, **options)
+        client = ContractClient(application)
+        client.__enter__()
+    try:
+        yield Service(client, pipeline, said)
+    finally:
+        client.__exit__()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request; a `body` that is not bytes goes as JSON."""
+
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]] = ()
+    body: Any = None
+
+    def put_to(self, service: Service) -> httpx.Response:
+        """The answer to it."""
+        headers = [("X-Request-Id", REQUEST_ID), *self.headers]
+        content = self.body
+        if content is not None and not isinstance(content, bytes):
+            content = json.dumps(content).encode()
+            if CONTENT_TYPE not in dict(headers):
+                headers.append((CONTENT_TYPE, "application/json"))
+        answer: httpx.Response = service.client.request(self.method, self.path, headers=headers, content=content)
+        return answer
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer. A `body` that is not bytes is compared as JSON; None is no body and no media type."""
+
+    status: int
+    body: Any = None
+    media_type: str | None = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, answer: httpx.Response) -> None:
+        """Hold an answer against it: status, all headers but the connection's, and body."""
+        expected = {name.lower(): value for name, value in self.headers.items()}
+        if self.body is not None and self.media_type is not None:
+            expected[CONTENT_TYPE.lower()] = self.media_type
+        if self.body is None:
+            body: Any = answer.content or None
+        else:
+            body = answer.content if isinstance(self.body, bytes) else answer.json()
+        headers = {name: value for name, value in answer.headers.items() if name not in _OWN_HEADERS}
+        assert (answer.status_code, headers, body) == (self.status, expected, self.body)
+        assert answer.headers["X-Request-Id"] == REQUEST_ID
+        assert answer.headers.get_list("Content-Length") in ([], [str(len(answer.content))])
+
+
+_OWN_HEADERS = ("content-length", "x-request-id", "transfer-encoding")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request by a name, and the answer that the contract has to it."""
+
+    name: str
+    request: Request
+    reply: Reply
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def problem(status: int, detail: str, **members: Any) -> Reply:
+    """A problem, whole."""
+    titles = {401: "Unauthorized", 403: "Forbidden", 418: "I'm a Teapot", 422: "Unprocessable Content", **TITLES}
+    body = {"type": "about:blank", "title": titles[status], "status": status, "detail": detail}
+    return Reply(status, body | members, PROBLEM)
+
+
+def refused(*errors: tuple[str, str, str]) -> Reply:
+    """400 with these violations: place, name, detail."""
+    members = [{place: at, "detail": detail} for place, at, detail in errors]
+    if len(errors) > 1:
+        return problem(400, f"The request breaks its contract in {len(errors)} places; see errors.", errors=members)
+    ((place, at, detail),) = errors
+    subject = f"{at}:" if at else {"pointer": "The body", "parameter": "The query string"}[place]
+    return problem(400, f"{subject} {detail}", errors=members)
+
+
+def broken() -> Reply:
+    """500 that tells nothing but the request id."""
+    return problem(500, UNFORESEEN, request_id=REQUEST_ID)
+
+
+def essence(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """What must be the same in both pipelines: all of it, but for the order of the headers and where its length is."""
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-length"]
+    return answer.status_code, sorted(headers), answer.content

@@ -1,0 +1,132 @@
+"""Where the two pipelines answer differently, and why; `test_nasty.py` holds both against this table."""
+
+from dataclasses import dataclass
+
+from tests.contract.specs.application import Reply, Request, broken, problem, refused
+
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A request of the nasty spec to which stock Connexion answers `stock`, and the compiled pipeline `compiled`."""
+
+    name: str
+    request: Request
+    stock: Reply
+    compiled: Reply
+    reason: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _answer(kind: str) -> Request:
+    return Request("GET", f"/forms-of-answer/{kind}")
+
+
+def _fault(kind: str) -> Request:
+    return Request("GET", f"/faults/{kind}")
+
+
+_JSON = {"Content-Type": "application/json"}
+_NO_BODY = "stock gives the media type of the operation's other answers to an answer without a body"
+_HEADERS = "stock looks whether a documented header is there, not at its value"
+
+KNOWN_DIFFERENCES = [
+    Difference("nothing returned", _answer("none"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
+    Difference("nothing with a status", _answer("none-204"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
+    Difference("NoContent", _answer("no-content"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
+    Difference("NoContent with a status", _answer("no-content-204"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
+    Difference(
+        "a charset in the handler's Content-Type",
+        Request("GET", "/texts/charset"),
+        broken(),
+        Reply(200, b"x", TEXT),
+        "stock compares the whole header with the spec's media types",
+    ),
+    Difference(
+        "a parameter whose type is in an allOf",
+        Request("GET", "/composed?size=3"),
+        broken(),
+        Reply(200, {"size": 3}),
+        "stock: KeyError 'type'",
+    ),
+    Difference(
+        "a parameter without a type",
+        Request("GET", "/typeless?any=red"),
+        broken(),
+        Reply(200, {"any": "red"}),
+        "stock: KeyError 'type'; what has no type is a text",
+    ),
+    Difference(
+        "a wrong parameter without a type",
+        Request("GET", "/typeless?any=green"),
+        broken(),
+        refused(("parameter", "any", "must be one of: red, blue")),
+        "stock: KeyError 'type'; what has no type is a text",
+    ),
+    Difference(
+        "multipleOf with fractions",
+        Request("POST", "/things", body={"id": 1, "price": 19.99}),
+        refused(("pointer", "/price", "must be a multiple of 0.01")),
+        Reply(200, {"body": {"id": 1, "price": 19.99}}),
+        "the stock validator divides doubles: 19.99 / 0.01 is 1998.9999999999998",
+    ),
+    Difference(
+        "a body's default",
+        Request("PATCH", "/variants"),
+        Reply(200, {"body": {}}),
+        Reply(200, {"body": {"a": 0}}),
+        "stock takes a request without a Content-Type for application/octet-stream, whose schema has no default",
+    ),
+    Difference(
+        "an asynchronous generator",
+        Request("GET", "/pieces"),
+        broken(),
+        Reply(200, b"ab", TEXT),
+        "Flask cannot iterate over it",
+    ),
+    Difference(
+        "a header out of range",
+        _fault("wrong-header"),
+        Reply(200, {"id": 1}, headers={"X-Must": "10"}),
+        broken(),
+        _HEADERS,
+    ),
+    Difference(
+        "a header of the wrong type",
+        _fault("text-header"),
+        Reply(200, {"id": 1}, headers={"X-Must": "one"}),
+        broken(),
+        _HEADERS,
+    ),
+    Difference(
+        "an optional header that is wrong",
+        _fault("other-header"),
+        Reply(200, {"id": 1}, headers={"X-Must": "1", "X-May": "A"}),
+        broken(),
+        _HEADERS,
+    ),
+    Difference(
+        "a body with 204",
+        _fault("body-where-none-is"),
+        Reply(204, headers=_JSON),
+        broken(),
+        "stock does not hold bodies against responses that have none",
+    ),
+    Difference(
+        "a body that breaks the schema of 4XX",
+        _fault("class"),
+        Reply(418, {"what": 1}),
+        broken(),
+        "stock does not look up 4XX when it validates a response",
+    ),
+    Difference(
+        "a problem that is not documented",
+        _fault("problem"),
+        problem(503, "Not in the contract."),
+        broken(),
+        "stock does not validate what is raised",
+    ),
+]

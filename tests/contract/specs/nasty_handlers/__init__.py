@@ -1,0 +1,1 @@
+"""The handlers of `nasty.yaml`, a module for each tag."""

@@ -1,0 +1,1 @@
+"""The handlers of `pets.yaml`, a module for each tag."""

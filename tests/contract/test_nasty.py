@@ -1,0 +1,617 @@
+"""The contract serves a spec that has nearly all that OpenAPI 3.0.3 allows, and stock Connexion what it cannot."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from contract import handlers as contract_handlers
+from contract.routes import Routes
+
+pytest.register_assert_rewrite("tests.contract.specs.application")
+from tests.contract.specs.application import (  # noqa: E402  # after the line that makes its assertions speak
+    PIPELINES,
+    Exchange,
+    Reply,
+    Request,
+    Service,
+    broken,
+    essence,
+    listening,
+    load,
+    problem,
+    refused,
+    serving,
+)
+from tests.contract.specs.differences import KNOWN_DIFFERENCES, TEXT, Difference  # noqa: E402
+from tests.contract.specs.nasty_handlers import answers  # noqa: E402
+from tests.support import _assembled, _scope  # noqa: E402
+
+HANDLERS = "tests.contract.specs.nasty_handlers"
+FALLEN_BACK = {
+    "get_piped": "its parameter ids has style pipeDelimited with explode",
+    "get_cookie": "its parameter ids has style form with explode",
+    "get_deep": "its parameter filter has the type object in style deepObject",
+    "post_form": "its request body can have the media type application/x-www-form-urlencoded",
+    "post_upload": "its request body can have the media type multipart/form-data",
+    "post_raw": "its request body can have the media type application/octet-stream",
+    "get_stock": "it asks for it (x-contract-stock)",
+}
+FORM = [("Content-Type", "application/x-www-form-urlencoded")]
+BYTES = [("Content-Type", "application/octet-stream")]
+MERGE_PATCH = [("Content-Type", "application/merge-patch+json")]
+JSON = [("Content-Type", "application/json")]
+KIND = {"kind": "k"}
+COUNT = {"X-Count": "3"}
+REQUIRED = "/required?filter%5Bname%5D=a@b.c&half-open=0.5"
+NOT_A_FORM = "must fit exactly one of the forms that the contract allows here"
+DEFAULTS = {"words": ["a"], "size": 3, "x_mode": "slow", "theme": "plain", "off": False, "maybe": 1, "shade": "-"}
+
+
+def _get(path: str, reply: Reply, *headers: tuple[str, str]) -> Exchange:
+    return Exchange(f"GET {path} {' '.join(map('='.join, headers))}".strip(), Request("GET", path, headers), reply)
+
+
+def _echo(path: str, *headers: tuple[str, str], **given: Any) -> Exchange:
+    return _get(path, Reply(200, given), *headers)
+
+
+def _post(path: str, body: Any, reply: Reply | None = None) -> Exchange:
+    return Exchange(f"POST {path} {body}", Request("POST", path, body=body), reply or Reply(200, {"body": body}))
+
+
+def _thing(reply: Reply | None = None, **members: Any) -> Exchange:
+    return _post("/things", {"id": 1, **members}, reply)
+
+
+def _wrong(place: str, at: str, detail: str) -> Reply:
+    return refused((place, at, detail))
+
+
+def _element(name: str, detail: str) -> Reply:
+    return _wrong("parameter", name, detail)
+
+
+PARAMETERS = [
+    _echo("/arrays"),
+    _echo("/arrays?form=1&form=2", form=[1, 2]),
+    _echo("/arrays?joined=1,2&form=3", form=[3], joined=[1, 2]),
+    _echo("/arrays?spaced=1%202.5&piped=true|false", spaced=[1.0, 2.5], piped=[True, False]),
+    _get("/arrays?form=1&form=1", _element("form", "must not have the same element twice")),
+    _get("/arrays?joined=1&joined=2", _element("joined", "is given more than once")),
+    _get("/arrays?joined=1,2,3,4", _element("joined", "must have at most 3 elements; it has 4")),
+    _get("/arrays?form=", _element("form", "element 0 must be an integer")),
+    _get(
+        "/arrays?form=x&joined=1,y",
+        refused(
+            ("parameter", "form", "element 0 must be an integer"),
+            ("parameter", "joined", "element 1 must be an integer"),
+        ),
+    ),
+    _echo("/arrays", ("X-Numbers", "1,2"), ("X-Words", "a,b"), x_numbers=[1, 2], x_words=["a", "b"]),
+    _echo("/arrays", ("X-Numbers", "1, 2"), ("X-Words", "a , b"), x_numbers=[1, 2], x_words=["a", "b"]),
+    _echo("/arrays", ("X-Numbers", "1"), ("X-Numbers", "2"), x_numbers=[1, 2]),
+    _echo("/arrays", ("Cookie", "fruits=fig,pear"), fruits=["fig", "pear"]),
+    _get("/arrays", _element("fruits", "element 0 must be one of: fig, pear"), ("Cookie", "fruits=plum")),
+    _echo("/exploded/piped?ids=1|2", ids=[1, 2]),
+    _echo("/exploded/piped?ids=1&ids=2", ids=[1, 2]),
+    _echo("/exploded/piped", ids=None),
+    _get("/exploded/piped?ids=x", _element("ids", "element 0 must be an integer")),
+    _echo("/exploded/cookie", ids=None),
+    _echo("/exploded/cookie", ("Cookie", "ids=1"), ids=[1]),
+    _get("/exploded/cookie", _element("ids", "element 0 must be an integer"), ("Cookie", "ids=x")),
+    _echo("/deep?filter[name]=x&filter[size]=2", filter={"name": "x", "size": 2}),
+    _get("/deep", _element("filter", "is required")),
+    _echo("/typeless", any=None),
+    _get("/composed?size=2", _element("size", "must be at least 3")),
+    _echo("/composed", size=None),
+    _echo("/defaults", **DEFAULTS),
+    _echo("/defaults?words=b&maybe=null&shade=null", **DEFAULTS | {"words": ["b"], "maybe": None, "shade": None}),
+    _echo(
+        "/defaults?off=true&size=4",
+        ("X-Mode", "fast"),
+        ("Cookie", "theme=dark"),
+        **DEFAULTS | {"off": True, "size": 4, "x_mode": "fast", "theme": "dark"},
+    ),
+    _get(
+        "/defaults?shade=x&maybe=",
+        refused(
+            ("parameter", "maybe", "must be an integer or null"), ("parameter", "shade", "must be one of: dark, light")
+        ),
+    ),
+    _echo(
+        REQUIRED, ("X-Count", "1"), ("Cookie", "session=ab"), x_count=1, session="ab", filter_name="a@b.c", halfopen=0.5
+    ),
+    _echo(
+        REQUIRED,
+        ("X-Count", "1"),
+        ("Cookie", "session=ab"),
+        ("Cookie", "a=b"),
+        x_count=1,
+        session="ab",
+        filter_name="a@b.c",
+        halfopen=0.5,
+    ),
+    _get(
+        "/required",
+        refused(
+            ("header", "X-Count", "is required"),
+            *(("parameter", name, "is required") for name in ("filter[name]", "half-open", "session")),
+        ),
+    ),
+    _get(
+        "/required?filter[name]=a&half-open=0",
+        refused(
+            ("header", "X-Count", "must be at least 1"),
+            ("parameter", "filter[name]", "must be a valid email"),
+            ("parameter", "half-open", "must be more than 0"),
+            ("parameter", "session", "must have at least 2 characters; it has 1"),
+        ),
+        ("X-Count", "0"),
+        ("Cookie", "session=a"),
+    ),
+    _echo("/any-arguments?size=3", word="none", size=3),
+    _get("/any-arguments?sixe=1", _element("sixe", "is not a parameter here; the parameters are: size, word")),
+    _echo("/pairs/1-2,3.txt", left=1, right=[2, 3], ext="txt"),
+    _get(
+        "/pairs/a-2.text",
+        refused(
+            ("parameter", "ext", "must have at most 3 characters; it has 4"),
+            ("parameter", "left", "must be an integer"),
+        ),
+    ),
+    _get("/pairs/1-2.a.b", _element("right", "element 0 must be an integer")),
+    _echo("/dashed/3", node_id=3),
+    _get("/dashed/x", _element("node-id", "must be an integer")),
+    _echo("/files/a", file="a"),
+    _echo("/files/%C3%A9%20b", file="é b"),
+    _echo("/files/index", index=True),
+    _echo("/files/a.json", json="a"),
+    Exchange(
+        "a fixed path's methods are its own",
+        Request("DELETE", "/files/index"),
+        Reply(
+            405,
+            problem(405, "DELETE is not a method of this path; its methods are GET, HEAD, OPTIONS.").body,
+            "application/problem+json",
+            {"Allow": "GET, HEAD, OPTIONS"},
+        ),
+    ),
+]
+BODIES = [
+    _post("/trees", {"value": 1, "children": [{"value": 2, "parent": {"value": 3}}]}),
+    _post(
+        "/trees",
+        {"value": 1, "children": [{"value": "2", "x": 1}]},
+        refused(
+            ("pointer", "/children/0/value", "must be an integer"),
+            ("pointer", "/children/0/x", "is not a member here; the members are: children, parent, value"),
+        ),
+    ),
+    _post("/trees", {"value": 1, "parent": {}}, _wrong("pointer", "/parent/value", "is required")),
+    _post("/shapes", {"kind": "circle", "r": 1}),
+    _post("/shapes", {"kind": "square", "side": 1, "label": 1}),
+    _post("/shapes", {"kind": "circle", "r": 1, "label": "abcd"}, _wrong("pointer", "", NOT_A_FORM)),
+    _post("/shapes", {"kind": "square", "r": 1}, _wrong("pointer", "", NOT_A_FORM)),
+    _post("/things", {}, _wrong("pointer", "/id", "is required")),  # in requests, too: Connexion knows no readOnly
+    _thing(secret="s"),  # noqa: S106  # a member of a thing
+    _thing(shade=None, other_shade=None),
+    _thing(
+        refused(*(("pointer", f"/{name}", "must be one of: dark, light") for name in ("other_shade", "shade"))),
+        shade="x",
+        other_shade="x",
+    ),
+    _thing(_wrong("pointer", "/price", "must be a multiple of 0.01"), price=0.001),
+    _thing(_wrong("pointer", "/step", "must be a multiple of 5"), step=7),
+    _thing(_wrong("pointer", "/low", "must be more than 0"), low=0),
+    _thing(_wrong("pointer", "/high", "must be less than 10"), high=10),
+    _thing(_wrong("pointer", "/low", "must be an integer"), low=1.0),
+    _thing(_wrong("pointer", "/high", "must be a number"), high=True),
+    _thing(enum=None, default=None, example=None, type="t", nullable=True),
+    _thing(
+        refused(
+            ("pointer", "/default", "must be a string or null"),
+            ("pointer", "/enum", "must be a string or null"),
+            ("pointer", "/example", "must be an integer or null"),
+        ),
+        enum=1,
+        default=1,
+        example="x",
+    ),
+    _thing(_wrong("pointer", "/unique", "must not have the same element twice"), unique=[1, 1.0]),
+    _thing(unique=[1, True]),
+    _thing(_wrong("pointer", "/map", "must have at least 1 member; it has 0"), map={}),
+    _thing(
+        refused(
+            ("pointer", "/map", "must have at most 2 members; it has 3"), ("pointer", "/map/a", "must be an integer")
+        ),
+        map={"a": "b", "c": 1, "d": 1},
+    ),
+    _thing(_wrong("pointer", "/never", "is a value that the contract rules out"), never="x"),
+    *(
+        _thing(
+            _wrong("pointer", f"/formats/{name.replace('-', '_')}", f"must be a valid {name}"),
+            formats={name.replace("-", "_"): "not %% ~2 {x ("},
+        )
+        for name in ("date", "date-time", "time", "email", "idn-email", "hostname", "ipv4", "ipv6", "uri", "regex")
+    ),
+    *(
+        _thing(formats={name: "not %% ~2 {x"})
+        for name in ("uuid", "byte", "binary", "password", "own", "uri_reference", "json_pointer", "duration", "iri")
+    ),
+    Exchange("one variant", Request("PATCH", "/variants", MERGE_PATCH, {"b": 1}), Reply(200, {"body": {"b": 1}})),
+    Exchange("the other variant", Request("PATCH", "/variants", (), {"a": 1}), Reply(200, {"body": {"a": 1}})),
+    Exchange(
+        "a variant's schema",
+        Request("PATCH", "/variants", MERGE_PATCH, {"a": 1}),
+        _wrong("pointer", "/b", "is required"),
+    ),
+    Exchange("a variant's missing body", Request("PATCH", "/variants", MERGE_PATCH), Reply(200, {"body": {}})),
+    _post("/maybe", b"", Reply(200, {"body": {}})),
+    Exchange("null", Request("POST", "/maybe", JSON, b"null"), Reply(200, {"body": None})),
+    Exchange("nothing where null may be", Request("POST", "/maybe", JSON, b""), Reply(200, {"body": None})),
+    Exchange(
+        "a form",
+        Request("POST", "/form?size=2", FORM, b"name=x&age=3"),
+        Reply(200, {"body": {"name": "x", "age": 3}, "size": 2}),
+    ),
+    Exchange(
+        "a form's missing member", Request("POST", "/form", FORM, b"age=3"), _wrong("pointer", "/name", "is required")
+    ),
+    Exchange(
+        "a form's wrong member",
+        Request("POST", "/form", FORM, b"name=x&age=y"),
+        _wrong("pointer", "/age", "must be an integer"),
+    ),
+    Exchange(
+        "a parameter beside a form",
+        Request("POST", "/form?size=x", FORM, b"name=x"),
+        _element("size", "must be an integer"),
+    ),
+    Exchange(
+        "an unknown parameter beside a form",
+        Request("POST", "/form?x=1", FORM, b"name=x"),
+        _element("x", "is not a parameter here; the parameters are: size"),
+    ),
+    Exchange(
+        "a form in parts",
+        Request(
+            "POST",
+            "/upload",
+            [("Content-Type", "multipart/form-data; boundary=B")],
+            b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n--B--\r\n',
+        ),
+        Reply(200, {"body": {"name": "x"}}),
+    ),
+    Exchange("bytes", Request("POST", "/raw-body", BYTES, b"\x00\xff"), Reply(200, {"length": 2})),
+    Exchange("no bytes", Request("POST", "/raw-body", BYTES, b""), _wrong("pointer", "", "is required")),
+    _post(
+        "/context?",
+        {"a": 1},
+        Reply(
+            200,
+            {
+                "body": {"a": 1},
+                "application": "application",
+                "g is new": True,
+                "method": "POST",
+                "path": "/context",
+                "query": "",
+                "header": "asked-by-a-test",
+                "client": True,
+            },
+        ),
+    ),
+]
+KIND_COUNTED = Reply(200, KIND, headers=COUNT)
+ANSWERS = [
+    *(_get(f"/forms-of-answer/{kind}", Reply(200, KIND)) for kind in ("data", "one", "jsonify", "closing")),
+    *(
+        _get(f"/forms-of-answer/{kind}", Reply(201, KIND))
+        for kind in ("status", "http-status", "make-response", "flask-in-tuple")
+    ),
+    *(
+        _get(f"/forms-of-answer/{kind}", KIND_COUNTED)
+        for kind in ("headers", "no-status", "number-header", "small-header", "werkzeug-headers", "flask")
+    ),
+    _get(
+        "/forms-of-answer/all", Reply(200, KIND, headers=COUNT | {"X-Ratio": "0.5", "X-Done": "true", "X-Names": "a,b"})
+    ),
+    _get("/forms-of-answer/connexion", Reply(201, KIND, headers=COUNT)),
+    _get("/forms-of-answer/connexion-problem", problem(418, "Short.")),
+    _get("/forms-of-answer/problem", problem(418, "Stout.")),
+    _get("/forms-of-answer/connexion-error", problem(400, "No.")),
+    _get("/forms-of-answer/abort", problem(404, "Nowhere.")),
+    _get("/forms-of-answer/default", Reply(503, KIND)),
+    _get("/forms-of-answer/error", broken()),
+    _get("/forms-of-answer/crlf", broken()),
+    _get("/values/datetime", Reply(200, {"moment": "2026-02-03T04:05:06+00:00"})),
+    _get("/values/date", Reply(200, {"day": "2026-02-03"})),
+    _get("/values/list", Reply(200, {"value": ["2026-02-03"]})),
+    _get("/values/decimal", Reply(200, {"number": 1.5})),
+    _get("/values/uuid", Reply(200, {"value": "00000000-0000-0000-0000-000000000007"})),
+    _get("/values/tuple", Reply(200, {"value": [1, 2]})),
+    _get("/values/big", Reply(200, {"value": 2**63 - 1})),
+    _get("/values/unicode", Reply(200, '{"value":"é😀\u2028</script>"}\n'.encode())),
+    *(_get(f"/values/{kind}", broken()) for kind in ("nan", "huge", "keys", "set", "not-a-date")),
+    *(_get(f"/texts/{kind}", Reply(200, "café".encode(), TEXT)) for kind in ("str", "bytes")),
+    *(_get(f"/texts/{kind}", Reply(200, b"x", TEXT)) for kind in ("named", "flask")),
+    _get("/texts/generator", Reply(200, "aé".encode(), TEXT)),
+    _get("/texts/empty", Reply(200, b"", TEXT)),
+    _get("/xml", Reply(200, b"<x/>", "application/xml; charset=utf-8")),
+    *(
+        _get(f"/bytes/{kind}", Reply(200, b"\x00\xff", "application/octet-stream"))
+        for kind in ("bytes", "generator", "iterator", "list", "flask")
+    ),
+    _get("/image", Reply(200, b"GIF", "image/gif")),
+    _get("/several/json", Reply(200, {"a": 1})),
+    _get("/several/vnd", Reply(200, {"v": 1}, "application/vnd.nasty+json")),
+    _get("/several/text", Reply(200, b"plain", TEXT)),
+    _get("/several/bytes", Reply(200, b"\x00", "application/octet-stream")),
+    *(_get(f"/several/{kind}", broken()) for kind in ("vnd-wrong", "dict")),
+    _get("/async/a", Reply(200, {"application": "application", "kind": "a"})),
+    _get("/async/problem", problem(418, "Stout.")),
+    _get("/stock", Reply(200, {"thread": False})),
+]
+FAULTS = {
+    "status": "status 299 is not documented",
+    "empty-status": "status 299 is not documented",
+    "media-type": "status 200 cannot have the media type text/csv",
+    "named-media-type": "status 200 cannot have the media type application/xml",
+    "no-body": "status 200: the body does not fit its schema: the whole must be an object (it is of type NoneType)",
+    "not-json": "status 200: the body is not JSON",
+    "bad-json": "status 200: the body is not JSON",
+    "missing-header": "status 200: the header X-Must is missing",
+    "wrong-header": "status 200: the header X-Must has the value '10', which does not fit its schema",
+    "text-header": "status 200: the header X-Must has the value 'one', which does not fit its schema",
+    "other-header": "status 200: the header X-May has the value 'A', which does not fit its schema",
+    "body-where-none-is": "status 204 has a body, and none is documented",
+    "class": "status 418: the body does not fit its schema: /why is required (it is of type nothing)",
+    "problem": "problem 503 is not documented",
+}
+STOCK_NOTICES = (
+    "status",
+    "empty-status",
+    "media-type",
+    "named-media-type",
+    "body",
+    "no-body",
+    "not-json",
+    "bad-json",
+    "missing-header",
+)
+MUST = {"X-Must": "1"}
+LOGGED_ONLY = {  # what is sent although it is not in the contract
+    "status": Reply(299, {"id": 1}, headers=MUST),
+    "empty-status": Reply(299, headers=MUST),
+    "media-type": Reply(200, b"x", "text/csv; charset=utf-8", MUST),
+    "no-body": Reply(200, b"null\n", headers=MUST),
+    "missing-header": Reply(200, {"id": 1}),
+    "wrong-header": Reply(200, {"id": 1}, headers={"X-Must": "10"}),
+    "bad-json": Reply(200, b"{", headers=MUST),
+    "class": Reply(418, {"what": 1}),
+    "problem": problem(503, "Not in the contract."),
+}
+EXCHANGES = PARAMETERS + BODIES + ANSWERS
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[dict[str, Service]]:
+    """The nasty spec on both pipelines."""
+    with serving("nasty", "compiled") as compiled, serving("nasty", "stock") as stock:
+        yield {"compiled": compiled, "stock": stock}
+
+
+@pytest.fixture(params=PIPELINES)
+def service(request: pytest.FixtureRequest, services: dict[str, Service]) -> Service:
+    """The nasty spec on one pipeline."""
+    return services[request.param]
+
+
+def test_the_spec_is_one() -> None:
+    """OpenAPI 3.0.3."""
+    validate(load("nasty"))
+
+
+def test_what_is_not_compiled_is_named_with_its_reason(services: dict[str, Service]) -> None:
+    """In the log of the start; all else is compiled."""
+    expected = [f"{operation} is served by Connexion: {reason}" for operation, reason in FALLEN_BACK.items()]
+    assert services["compiled"].said == expected
+
+
+def test_the_handlers_fit_their_contract() -> None:
+    """Also one that takes any arguments, and one whose parameter has a dash in its name."""
+    contract_handlers.check(load("nasty"), HANDLERS)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=str)
+def test_an_answer(service: Service, exchange: Exchange) -> None:
+    """Whole, and the same on both pipelines."""
+    exchange.reply.check(exchange.request.put_to(service))
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=str)
+def test_both_pipelines_answer_alike(services: dict[str, Service], exchange: Exchange) -> None:
+    """To the byte, headers and all."""
+    compiled, stock = (essence(exchange.request.put_to(services[pipeline])) for pipeline in PIPELINES)
+    assert compiled == stock
+
+
+@pytest.mark.parametrize("difference", KNOWN_DIFFERENCES, ids=str)
+def test_a_known_difference(services: dict[str, Service], difference: Difference) -> None:
+    """Is as the table has it, on both sides."""
+    difference.compiled.check(difference.request.put_to(services["compiled"]))
+    difference.stock.check(difference.request.put_to(services["stock"]))
+    assert difference.compiled != difference.stock
+
+
+def test_every_operation_is_asked() -> None:
+    """By an exchange, a difference, or a test of its own."""
+    routes = Routes(load("nasty"))
+    requests = [exchange.request for exchange in EXCHANGES] + [difference.request for difference in KNOWN_DIFFERENCES]
+    asked = {
+        match[0].operations[request.method].operation_id
+        for request in requests
+        if (match := routes.match(request.path.partition("?")[0])) and request.method in match[0].operations
+    }
+    others = {"get_json_file", "get_stream", "get_where", "post_reread", "delete_file"}
+    assert asked | others == {operation.operation_id for operation in routes}
+
+
+def test_a_default_is_new_for_every_request(service: Service) -> None:
+    """A handler that spoils its list spoils it for itself."""
+    for _ in range(3):
+        Reply(200, DEFAULTS).check(Request("GET", "/defaults").put_to(service))
+
+
+def test_two_cookies_are_set(service: Service) -> None:
+    """A header that comes twice stays twice."""
+    answer = service.client.get("/forms-of-answer/two-cookies")
+    assert answer.headers.get_list("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
+
+
+def test_an_answer_is_closed(service: Service) -> None:
+    """Flask's `call_on_close`: files are closed there."""
+    answers.CLOSED.clear()
+    service.client.get("/forms-of-answer/closing")
+    assert answers.CLOSED == ["closed"]
+
+
+def test_a_body_without_a_length_or_a_media_type_is_refused(service: Service) -> None:
+    """As HTTP/2 brings it: neither Content-Length nor Transfer-Encoding."""
+    answer = service.client.exchange("POST", "/trees", [], [b'{"value":1}'])
+    assert answer.status_code == 415
+
+
+def test_a_handler_can_read_the_body_from_the_request(services: dict[str, Service]) -> None:
+    """`await connexion.request.json()`; stock's has been read by Flask."""
+    Reply(200, {"same": True}).check(Request("POST", "/reread", body={"a": 1}).put_to(services["compiled"]))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS])  # noqa: C416
+def test_a_broken_contract_is_a_500_and_a_report(services: dict[str, Service], kind: str) -> None:
+    """The client gets the request id, the log operation, status and place."""
+    with listening("contract.gateway", logging.ERROR) as said:
+        broken().check(Request("GET", f"/faults/{kind}").put_to(services["compiled"]))
+    (line,) = said
+    assert f"The handler get_fault broke its contract: {FAULTS[kind]}" in line.replace("\\'", "'")
+
+
+@pytest.mark.parametrize("kind", STOCK_NOTICES)
+def test_a_broken_contract_is_a_500(service: Service, kind: str) -> None:
+    """What the stock pipeline notices; the rest is in the table of differences."""
+    broken().check(Request("GET", f"/faults/{kind}").put_to(service))
+
+
+def test_every_violation_of_a_body_is_reported(services: dict[str, Service]) -> None:
+    """Each with its pointer and the type of what is there."""
+    with listening("contract.gateway", logging.ERROR) as said:
+        Request("GET", "/faults/body").put_to(services["compiled"])
+    (line,) = said
+    for place in (
+        "/id must be an integer (it is of type str)",
+        "/secret is a value that the contract rules out (it is of type str)",
+        "/more is not a member here; the members are: id, nodes, secret (it is of type int)",
+        "/nodes/0/children/0/value must be an integer (it is of type NoneType)",
+    ):
+        assert place in line
+
+
+@pytest.fixture(scope="module")
+def lenient() -> Iterator[Service]:
+    """The nasty spec compiled, its answers only watched."""
+    with serving("nasty", "compiled", enforce=False) as started:
+        yield started
+
+
+@pytest.mark.parametrize("kind", LOGGED_ONLY)
+def test_a_broken_contract_can_be_only_logged(lenient: Service, kind: str) -> None:
+    """The answer is sent as the handler meant it."""
+    with listening("contract.responses", logging.ERROR) as said:
+        LOGGED_ONLY[kind].check(Request("GET", f"/faults/{kind}").put_to(lenient))
+    assert f"The handler get_fault broke its contract: {FAULTS[kind]}" in said
+
+
+class _Call:
+    """A request under way: what was sent so far."""
+
+    def __init__(self, service: Service, path: str) -> None:
+        self.sent: list[Any] = []
+        self.begun = threading.Event()
+        portal = service.client.portal
+        assert portal is not None
+        self.future: Future[None] = portal.start_task_soon(self._run, service.client.app, path)
+
+    async def _run(self, application: Any, path: str) -> None:
+        requested = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Any:
+            try:
+                return next(requested)
+            except StopIteration:
+                return await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            self.sent.append(message)
+            if message.get("body"):
+                self.begun.set()
+
+        await application(_scope("GET", path, ()), receive, send)
+
+
+def test_a_long_answer_does_not_hold_up_others(service: Service) -> None:
+    """Several streams are open, and another request is answered."""
+    answers.GATE.clear()
+    calls = [_Call(service, "/stream") for _ in range(3)]
+    try:
+        assert all(call.begun.wait(5) for call in calls)
+        Reply(200, {"file": "a"}).check(Request("GET", "/files/a").put_to(service))
+        assert not any(call.future.done() for call in calls)
+    finally:
+        answers.GATE.set()
+    for call in calls:
+        call.future.result(5)
+        assert _assembled(call.sent).content == b"first last"
+
+
+@pytest.fixture(scope="module")
+def threaded() -> Iterator[Service]:
+    """The nasty spec compiled, its handlers on two threads."""
+    with (
+        ThreadPoolExecutor(2, "bounded") as executor,
+        serving("nasty", "compiled", executor=executor) as started,
+    ):
+        yield started
+
+
+def test_handlers_run_on_an_executors_threads_and_no_others(threaded: Service) -> None:
+    """However many requests there are at a time."""
+    calls = [_Call(threaded, "/where") for _ in range(8)]
+    for call in calls:
+        call.future.result(5)
+    assert {_assembled(call.sent).json()["thread"] for call in calls} == {"bounded_0", "bounded_1"}
+
+
+@pytest.mark.parametrize("exchange", ANSWERS, ids=str)
+def test_an_answer_from_an_executor(threaded: Service, exchange: Exchange) -> None:
+    """Is no other."""
+    exchange.reply.check(exchange.request.put_to(threaded))
+
+
+@pytest.mark.parametrize("where", ["services", "threaded"])
+def test_a_handler_that_raises_stop_iteration_is_answered(request: pytest.FixtureRequest, where: str) -> None:
+    """`next()` on an empty iterator: asyncio's futures cannot hold it. Stock never answers it."""
+    found = request.getfixturevalue(where)
+    call = _Call(found["compiled"] if where == "services" else found, "/forms-of-answer/stop")
+    try:
+        call.future.result(2)
+    except FutureTimeoutError:
+        call.future.cancel()
+        pytest.fail("there is no answer")
+    assert _assembled(call.sent).status_code == 500

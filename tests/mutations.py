@@ -1,0 +1,518 @@
+"""The mutation check: faults put into the program on purpose, one at a time, and the tests that must notice each.
+
+`python -m tests.mutations [word …]` runs them (those whose name has one of the words) in copies of the checkout, and
+prints which test caught which. It fails if a fault goes unnoticed. It is no test itself, because it runs the tests.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from app.settings import ROOT
+
+AT_ONCE = 2
+TIMEOUT = 300  # seconds for one run of pytest
+
+
+class Fault(NamedTuple):
+    """`text`, which is in `file` exactly once, is replaced by `put`; `caught_by` is the selection that must notice."""
+
+    name: str
+    file: str
+    text: str
+    put: str
+    caught_by: str
+
+
+class SurvivedError(Exception):
+    """A fault went unnoticed, or could not be judged."""
+
+
+FAULTS = (
+    # What handlers return
+    Fault(
+        "a member has the wrong type",
+        "handlers/items.py",
+        "return item.body, 200, ",
+        'return item.body | {"id": str(item.body["id"])}, 200, ',
+        "tests/handlers/test_items.py::test_an_item_is_read_as_it_was_created",
+    ),
+    Fault(
+        "a member is too many",
+        "handlers/items.py",
+        "return item.body, 200, ",
+        'return item.body | {"version": item.version}, 200, ',
+        "tests/handlers/test_items.py::test_an_item_is_read_as_it_was_created",
+    ),
+    Fault(
+        "a new item's ETag is missing",
+        "handlers/items.py",
+        ', "ETag": etag(item.version)}',
+        "}",
+        "tests/handlers/test_items.py::test_a_new_item_is_answered_as_stored",
+    ),
+    Fault(
+        "an undocumented status is returned",
+        "handlers/items.py",
+        "return None, 204",
+        "return None, 202",
+        "tests/handlers/test_items.py::test_deleting_answers_nothing",
+    ),
+    Fault(
+        "an item that is not there is an internal error",
+        "handlers/items.py",
+        "if item is None:",
+        "if not item_id:",
+        "tests/handlers/test_items.py::test_deleting_twice_is_404_the_second_time",
+    ),
+    Fault(
+        "a version is not counted",
+        "db/items.py",
+        "item.version + 1",
+        "item.version",
+        "tests/handlers/test_items.py::test_replacing_writes_everything_anew",
+    ),
+    # Decoders
+    Fault(
+        "an integer may have a plus",
+        "contract/parameters.py",
+        '_INTEGER = re.compile(r"-?',
+        '_INTEGER = re.compile(r"[+-]?',
+        "tests/contract/test_parameters.py::test_an_id_that_is_not_an_integer_is_refused",
+    ),
+    Fault(
+        "a repeated parameter's first value is taken",
+        "contract/parameters.py",
+        "_scalar(declared, texts[0]) if len(texts) == 1 else ABSENT",
+        "_scalar(declared, texts[0])",
+        "tests/contract/test_parameters.py::test_a_parameter_given_twice_is_refused",
+    ),
+    Fault(
+        "a query that is not UTF-8 is repaired",
+        "contract/parameters.py",
+        "unquote_to_bytes(value).decode()",
+        'unquote_to_bytes(value).decode(errors="replace")',
+        "tests/contract/test_parameters.py::test_a_query_that_is_not_utf_8_is_refused",
+    ),
+    Fault(
+        "header lines are not combined (compiled)",
+        "contract/compiled.py",
+        'f"{texts[name]}, {text}" if name in texts else text',
+        "text",
+        "tests/handlers/test_preconditions.py::test_lines_of_a_header_are_one_list",
+    ),
+    Fault(
+        "header lines are not combined (stock)",
+        "contract/parameters.py",
+        '", ".join(values) if values',
+        "values[-1] if values",
+        "tests/handlers/test_preconditions.py::test_lines_of_a_header_are_one_list",
+    ),
+    # Validators
+    Fault(
+        "request bodies are not validated (compiled)",
+        "contract/compiled.py",
+        "if schema.is_valid(document):",
+        "if schema:",
+        "tests/handlers/test_items.py::test_a_name_is_required",
+    ),
+    Fault(
+        "request bodies are not validated (stock)",
+        "contract/stock.py",
+        "_RequestValidator, self._schema, document",
+        "_RequestValidator, {}, document",
+        "tests/handlers/test_items.py::test_a_name_is_required",
+    ),
+    Fault(
+        "parameters are not validated (compiled)",
+        "contract/compiled.py",
+        "value is not ABSENT and parameter.is_valid(value)",
+        "value is not ABSENT",
+        "tests/handlers/test_paging.py::test_a_limit_out_of_range_is_refused",
+    ),
+    Fault(
+        "unknown query parameters are taken",
+        "contract/parameters.py",
+        "in set(given).difference(names)",
+        "in set(given).difference(given)",
+        "tests/contract/test_parameters.py::test_where_no_parameter_is_known_none_is_taken",
+    ),
+    Fault(
+        "only the first violation is told",
+        "contract/problems.py",
+        "violation.at, violation.detail))",
+        "violation.at, violation.detail))[:1]",
+        "tests/contract/test_parameters.py::test_all_violations_are_told_at_once",
+    ),
+    Fault(
+        "only a body's first violation is told (compiled)",
+        "contract/schemas.py",
+        "in self._iter_errors(value)",
+        "in list(self._iter_errors(value))[:1]",
+        "tests/handlers/test_items.py::test_no_text_has_the_character_nul",
+    ),
+    Fault(
+        "a first answer's body is not validated (compiled)",
+        "contract/responses.py",
+        "if not schema.is_valid(document)",
+        "if not schema",
+        "tests/contract/test_failures.py::test_a_handler_that_breaks_its_contract_is_a_500",
+    ),
+    Fault(
+        "a later answer's body is not validated (compiled)",
+        "contract/responses.py",
+        "if not self._is_valid(data)",
+        "if not self._is_valid",
+        "tests/contract/test_failures.py::test_a_handler_that_kept_its_contract_before_is_watched_all_the_same",
+    ),
+    Fault(
+        "a later answer's headers may be missing (compiled)",
+        "contract/responses.py",
+        "if not self._required <= headers.keys()",
+        "if not self",
+        "tests/contract/test_failures.py::test_a_handler_that_kept_its_contract_before_is_watched_all_the_same",
+    ),
+    Fault(
+        "a first answer's headers are not validated (compiled)",
+        "contract/responses.py",
+        "header.fault(keys.get(header.key))",
+        "None",
+        "tests/contract/test_failures.py::test_a_header_that_does_not_fit_is_a_500",
+    ),
+    Fault(
+        "a later answer's headers are not validated (compiled)",
+        "contract/responses.py",
+        "check is None or not check[1](value)",
+        "check is None",
+        "tests/contract/test_failures.py::test_a_header_that_does_not_fit_is_a_500",
+    ),
+    Fault(
+        "answers are not validated (stock)",
+        "contract/stock.py",
+        "violations_of(_ResponseValidator, self._schema, body)",
+        "()",
+        "tests/contract/test_failures.py::test_a_handler_that_breaks_its_contract_is_a_500",
+    ),
+    Fault(
+        "an undocumented status is sent (compiled)",
+        "contract/responses.py",
+        'self._broken(f"status {status} is not documented")',
+        "pass",
+        "tests/contract/test_failures.py::test_a_handler_that_breaks_its_contract_is_a_500",
+    ),
+    Fault(
+        "an undocumented status is sent (stock)",
+        "contract/stock.py",
+        "if status_code is not None and not",
+        "if status_code is None and not",
+        "tests/contract/test_failures.py::test_a_handler_that_breaks_its_contract_is_a_500",
+    ),
+    Fault(
+        "a problem of an undocumented status is sent (compiled)",
+        "contract/responses.py",
+        'self._broken(f"problem {problem.status} is not documented")',
+        "pass",
+        "tests/contract/test_failures.py::test_a_problem_that_is_not_in_the_contract_is_a_500",
+    ),
+    Fault(
+        "a problem's headers are not validated (compiled)",
+        "contract/responses.py",
+        "header.fault(problem.headers.get(header.name))",
+        "None",
+        "tests/contract/test_failures.py::test_a_problem_that_is_not_in_the_contract_is_a_500",
+    ),
+    Fault(
+        "a problem's body is not validated (compiled)",
+        "contract/responses.py",
+        "if schema is not None:\n                self._check(schema, problem.document()",
+        "if schema is None:\n                self._check(schema, problem.document()",
+        "tests/contract/test_failures.py::test_a_problem_that_is_not_in_the_contract_is_a_500",
+    ),
+    # Documents
+    Fault(
+        "a member may be there twice, read quickly",
+        "contract/documents.py",
+        """return document if body.count(b'"') == 2 * texts else None""",
+        "return document if texts else None",
+        "tests/contract/test_documents.py::test_a_refusal_is_the_answer",
+    ),
+    Fault(
+        "a member may be there twice, read slowly",
+        "contract/documents.py",
+        "if len(members) < len(pairs)",
+        "if len(members) > len(pairs)",
+        "tests/contract/test_documents.py::test_a_refusal_is_the_answer",
+    ),
+    Fault(
+        "a lone surrogate is taken",
+        "contract/documents.py",
+        "if lone_surrogate:",
+        "if lone_surrogate is None:",
+        "tests/contract/test_documents.py::test_a_refusal_is_the_answer",
+    ),
+    Fault(
+        "any depth is taken",
+        "contract/documents.py",
+        "if too_deep:",
+        "if too_deep is None:",
+        "tests/contract/test_documents.py::test_a_hundred_levels_are_enough",
+    ),
+    # What HTTP asks of every answer
+    Fault(
+        "405 has no Allow",
+        "contract/gateway.py",
+        'headers={"Allow": route.allow}',
+        "headers={}",
+        "tests/contract/test_methods.py::test_another_method_is_405_with_the_exact_allow",
+    ),
+    Fault(
+        "the client's request id is not taken",
+        "contract/gateway.py",
+        "given if given and _SANE_REQUEST_ID.fullmatch(given) else ",
+        "",
+        "tests/contract/test_request_ids.py::test_a_sane_request_id_is_taken",
+    ),
+    Fault(
+        "any request id is taken",
+        "contract/gateway.py",
+        "given and _SANE_REQUEST_ID.fullmatch(given)",
+        "given",
+        "tests/contract/test_request_ids.py::test_another_request_id_is_not",
+    ),
+    Fault(
+        "the request id is not sent (compiled)",
+        "contract/compiled.py",
+        'headers.append((b"x-request-id", identity))',
+        "pass",
+        "tests/contract/test_request_ids.py::test_a_sane_request_id_is_taken",
+    ),
+    Fault(
+        "a body's announced length has no limit",
+        "contract/bodies.py",
+        " or int(length) > limit",
+        "",
+        "tests/contract/test_bodies.py::test_a_body_beyond_the_limit_is_413",
+    ),
+    Fault(
+        "a body in chunks has no limit",
+        "contract/bodies.py",
+        "if received > limit",
+        "if received < 0",
+        "tests/contract/test_bodies.py::test_a_body_beyond_the_limit_in_chunks_is_413",
+    ),
+    Fault(
+        "a body in chunks has no limit (compiled)",
+        "contract/compiled.py",
+        'if length is not None or b"transfer-encoding" in headers',
+        "if length is not None",
+        "tests/contract/test_bodies.py::test_a_body_beyond_the_limit_in_chunks_is_413",
+    ),
+    Fault(
+        "Content-Type is not looked at",
+        "contract/negotiation.py",
+        'if name in consumes and charset in (None, "utf-8", "utf8")',
+        "if name := consumes[0]",
+        "tests/contract/test_media_types.py::test_a_merge_patch_is_only_taken_by_patch",
+    ),
+    Fault(
+        "any charset is taken",
+        "contract/negotiation.py",
+        ' and charset in (None, "utf-8", "utf8")',
+        "",
+        "tests/contract/test_media_types.py::test_another_content_type_is_415",
+    ),
+    Fault(
+        "an answer to HEAD has a body (compiled)",
+        "contract/compiled.py",
+        'bodiless=scope["method"] == "HEAD"',
+        "bodiless=False",
+        "tests/contract/test_methods.py::test_no_byte_of_a_body_is_sent_to_head",
+    ),
+    Fault(
+        "an answer to HEAD has a body (gateway)",
+        "contract/gateway.py",
+        'bodiless=scope["method"] == "HEAD"',
+        "bodiless=False",
+        "tests/contract/test_methods.py::test_no_byte_of_a_body_is_sent_to_head",
+    ),
+    Fault(
+        "Accept is not looked at (compiled)",
+        "contract/compiled.py",
+        "negotiation.check_accept(accept, self.produces)",
+        "pass",
+        "tests/contract/test_media_types.py::test_an_accept_that_rules_json_out_is_406",
+    ),
+    Fault(
+        "Accept is not looked at (gateway)",
+        "contract/gateway.py",
+        'negotiation.check_accept(header_text(scope["headers"], "accept"), operation.produces)',
+        "pass",
+        "tests/contract/test_media_types.py::test_an_accept_that_rules_json_out_is_406",
+    ),
+    Fault(
+        "a 500 tells the client why",
+        "contract/gateway.py",
+        "Problem(500, detail, ",
+        "Problem(500, repr(error), ",
+        "tests/contract/test_failures.py::test_an_unforeseen_exception_is_a_500_that_tells_nothing",
+    ),
+    # Preconditions
+    Fault(
+        "a weak tag matches If-Match",
+        "handlers/preconditions.py",
+        "tag == current and not weak",
+        "tag == current",
+        "tests/handlers/test_preconditions.py::test_a_write_that_does_not_name_it_is_412_and_changes_nothing",
+    ),
+    Fault(
+        "a weak tag does not match If-None-Match",
+        "handlers/preconditions.py",
+        "any(tag == etag(version) for _, tag in",
+        "any(tag == etag(version) and not weak for weak, tag in",
+        "tests/handlers/test_preconditions.py::test_an_unchanged_item_is_304",
+    ),
+    Fault(
+        "If-Match is not asked before deleting",
+        "handlers/items.py",
+        "require_match(if_match, item.version)\n        items.remove",
+        "items.remove",
+        "tests/handlers/test_preconditions.py::test_a_write_that_does_not_name_it_is_412_and_changes_nothing",
+    ),
+    # Paging
+    Fault(
+        "a page begins with the last item again",
+        "db/items.py",
+        "else place > after",
+        "else place >= after",
+        "tests/handlers/test_paging.py::test_there_is_no_next_behind_the_last_item",
+    ),
+    Fault(
+        "ties are not broken",
+        "db/items.py",
+        "place < after if descending else place > after",
+        'key < bindparam("after_key") if descending else key > bindparam("after_key")',
+        "tests/handlers/test_paging.py::test_any_name_goes_through_link_and_back",
+    ),
+    Fault(
+        "there is a next page behind the last",
+        "handlers/items.py",
+        "if len(found) > limit",
+        "if len(found) >= limit",
+        "tests/handlers/test_paging.py::test_there_is_no_next_behind_the_last_item",
+    ),
+    Fault(
+        "a cursor is not bound to its sort",
+        "handlers/cursors.py",
+        "document[:2] != [sort, name]",
+        "document[1:2] != [name]",
+        "tests/handlers/test_cursors.py::test_a_cursor_is_bound_to_its_sort_and_filter",
+    ),
+    Fault(
+        "a cursor is not bound to its filter",
+        "handlers/cursors.py",
+        "document[:2] != [sort, name]",
+        "document[:1] != [sort]",
+        "tests/handlers/test_cursors.py::test_a_cursor_is_bound_to_its_sort_and_filter",
+    ),
+    # Transactions
+    Fault(
+        "a write begins without the lock",
+        "db/engine.py",
+        '"BEGIN IMMEDIATE"',
+        '"BEGIN"',
+        "tests/db/test_engine.py::test_a_write_holds_the_lock_from_its_beginning",
+    ),
+    Fault(
+        "a failed write is not rolled back",
+        "db/engine.py",
+        'event.listen(self._writer, "begin", _begin_immediate)',
+        "pass",
+        "tests/db/test_engine.py::test_raise_rolls_back",
+    ),
+    Fault(
+        "SQLite's extended error codes are not known",
+        "db/errors.py",
+        "SQLITE.get(code & 0xFF)",
+        "SQLITE.get(code)",
+        "tests/db/test_errors.py::test_sqlites_codes",
+    ),
+)
+
+
+def copy(target: Path) -> None:
+    """Put the checkout, as it is now, into `target`: what Git knows, and what is new and not ignored."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+def insert(fault: Fault, folder: Path) -> None:
+    """Put the fault into the copy in `folder`."""
+    file = folder / fault.file
+    source = file.read_text("utf-8")
+    if source.count(fault.text) != 1:
+        raise SurvivedError(f"its text is {source.count(fault.text)} times in {fault.file}: {fault.text}")
+    file.write_text(source.replace(fault.text, fault.put), "utf-8")
+
+
+def run(folder: Path, selections: Iterable[str]) -> tuple[int, str]:
+    """Run tests in a copy until one fails: pytest's exit status, and its output."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", *selections]
+    # No plugins: to load Schemathesis takes longer than most of these tests.
+    environ = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "COLUMNS": "1000"}
+    ended = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def catch(fault: Fault, original: Path) -> str:
+    """The test that notices the fault; `SurvivedError` if none does, or none could run."""
+    with TemporaryDirectory(prefix="mutation-") as name:
+        folder = Path(name) / "checkout"
+        shutil.copytree(original, folder)
+        insert(fault, folder)
+        status, output = run(folder, [fault.caught_by])
+    failed = [line for line in output.splitlines() if line.startswith("FAILED ")]
+    if status == 0:
+        raise SurvivedError(f"nothing in {fault.caught_by} noticed it")
+    if not failed:
+        raise SurvivedError(f"{fault.caught_by} did not fail, it broke off:\n{output}")
+    return failed[0].removeprefix("FAILED ").partition(" - ")[0]
+
+
+def main(words: list[str]) -> int:
+    """Run the faults and print what caught each; 1 if one survived."""
+    faults = [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+    survivors = 0
+    with TemporaryDirectory(prefix="mutations-") as name, ThreadPoolExecutor(AT_ONCE) as pool:
+        original = Path(name)
+        copy(original)
+        selections = sorted({fault.caught_by for fault in faults})
+        shares = [selections[start::AT_ONCE] for start in range(min(AT_ONCE, len(selections)))]
+        for status, output in pool.map(lambda share: run(original, share), shares):
+            if status:
+                print(f"Without any fault, the tests must pass:\n{output}")
+                return 1
+        print(f"Without any fault: {len(selections)} selections of tests pass.\n\n| Fault | Caught by |\n|---|---|")
+        for fault, caught in zip(faults, [pool.submit(catch, fault, original) for fault in faults], strict=True):
+            try:
+                said = f"`{caught.result()}`"
+            except (SurvivedError, subprocess.TimeoutExpired) as error:
+                survivors += 1
+                said = f"**not caught**: {error}"
+            print(f"| {fault.name} (`{fault.file}`) | {said} |", flush=True)
+    print(f"\n{len(faults) - survivors} of {len(faults)} faults were caught.")
+    return min(survivors, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
