@@ -49,12 +49,13 @@ class Body:
         self.consumes = operation.consumes
         self.required = bool(definition.get("required"))
         self._schemas: dict[str | None, Schema] = {}
+        self._defaults: dict[str | None, Any] = {}
         for name, part in definition.get("content", {}).items():
             if not is_json_mimetype(name) or "*" in name or "schema" not in part:
                 raise Uncompilable(f"its request body can have the media type {name}")
             self._schemas[name] = Schema(part["schema"], document)
-        first = next(iter(definition["content"].values()))
-        self._default = resolve(document, first["schema"]).get("default", {})
+            declared = resolve(document, part["schema"])
+            self._defaults[name] = None if declared.get("nullable") else declared.get("default", {})
         self._remembered: dict[str, str] = {}
 
     def media_type(self, headers: Mapping[bytes, str]) -> str | None:
@@ -71,7 +72,10 @@ class Body:
     def parse(self, body: bytes, media_type: str | None) -> tuple[Any, list[Violation]]:
         """The document in a body, and its violations."""
         if not body:
-            return deepcopy(self._default), [Violation("pointer", "", "is required")] if self.required else []
+            default = deepcopy(self._defaults[media_type] if media_type else self._defaults[self.consumes[0]] or {})
+            return default, [Violation("pointer", "", "is required")] if self.required else []
+        if media_type is None:
+            negotiation.check_content_type(None, self.consumes, has_body=True)
         document = documents.parse(body)
         schema = self._schemas[media_type]
         if schema.is_valid(document):
@@ -89,6 +93,7 @@ class CompiledOperation:
         document: Document,
         *,
         path_parameters: tuple[str, ...],
+        security_queries: frozenset[str],
         strict: bool,
         enforce: bool,
     ) -> None:
@@ -106,6 +111,8 @@ class CompiledOperation:
         self._path = [by_name[name] for name in path_parameters]
         self._strict = strict
         self._defaults = {p.argument: p.default for p in parameters if p.default is not ABSENT}
+        self._has_mutable_defaults = any(isinstance(default, dict | list) for default in self._defaults.values())
+        self._known_queries = self._query.keys() | security_queries
         self._accepted: dict[str, bool] = {}
         taken = inspect.signature(handler).parameters
         self._takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
@@ -126,7 +133,7 @@ class CompiledOperation:
         self, query_string: bytes, texts: tuple[str, ...], headers: Mapping[bytes, str]
     ) -> tuple[dict[str, Any], list[Violation]]:
         """The handler's arguments out of path, query, headers and cookies, and the violations there are."""
-        arguments = self._defaults.copy()
+        arguments = deepcopy(self._defaults) if self._has_mutable_defaults else self._defaults.copy()
         found: list[Violation] = []
         for parameter, text in zip(self._path, texts, strict=True):
             if is_text(text):
@@ -138,8 +145,8 @@ class CompiledOperation:
                 given = query_texts(query_string)
             except UnicodeDecodeError:
                 return arguments, [NOT_UTF_8]
-            if self._strict and not given.keys() <= self._query.keys():
-                found += unknown_parameters(given, self._query)
+            if self._strict and not given.keys() <= self._known_queries:
+                found += unknown_parameters(given, self._known_queries)
         else:
             given = {}
         for name, parameter in self._query.items():
@@ -202,7 +209,7 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
         document = Document(specification.raw)
         base = specification.base_path if base_path is None else base_path
         self._limit = document.get("x-body-limit", bodies.DEFAULT_LIMIT)
-        for route in Routes(document, base).all:
+        for route in Routes(document, base).by_precedence:
             served = {}
             for method, operation in route.operations.items():
                 try:
@@ -236,6 +243,7 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
             connexion_operation.function,
             document,
             path_parameters=path_parameters,
+            security_queries=_security_queries(connexion_operation),
             strict=bool(options.get("strict_validation")),
             enforce=self._enforce,
         )
@@ -300,7 +308,9 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
             await served.security(scope, receive, _no_send)
         arguments, found = operation.arguments(scope["query_string"], texts, headers)
         if operation.body:
-            document, wrong = operation.body.parse(await bodies.read(receive), media_type)
+            content = await bodies.read(receive)
+            receive = _replay(content, receive)
+            document, wrong = operation.body.parse(content, media_type)
             arguments[operation.body.argument] = document
             found += wrong
         if found:
@@ -327,7 +337,10 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
 
     def _in_context(self, operation: CompiledOperation, arguments: dict[str, Any]) -> Any:
         with self._application_context():
-            return operation.handler(**arguments)
+            try:
+                return operation.handler(**arguments)
+            except StopIteration as error:  # which no future can hold
+                raise RuntimeError("the handler raised StopIteration") from error
 
 
 class _Served:
@@ -347,7 +360,8 @@ def _wanted(headers: list[tuple[bytes, bytes]], wanted: frozenset[bytes]) -> dic
     for name, value in headers:
         if name in wanted:
             text = value.decode("latin-1").strip()
-            texts[name] = f"{texts[name]}, {text}" if name in texts else text
+            between = "; " if name == b"cookie" else ", "
+            texts[name] = f"{texts[name]}{between}{text}" if name in texts else text
     return texts
 
 
@@ -372,6 +386,22 @@ async def _pieces(body: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[byt
     pieces = body if isinstance(body, AsyncIterator) else iterate_in_threadpool(body)
     async for piece in pieces:
         yield piece if isinstance(piece, bytes) else str(piece).encode()
+
+
+def _replay(content: bytes, receive: Receive) -> Receive:
+    """`receive` as it was before the body was read, for a handler that asks `connexion.request` for it."""
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def replay() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def _security_queries(operation: Any) -> frozenset[str]:
+    """The query parameters that are there for security's sake."""
+    schemes = [operation.security_schemes[name] for requirement in operation.security or () for name in requirement]
+    return frozenset(scheme["name"] for scheme in schemes if scheme.get("in") == "query")
 
 
 async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:

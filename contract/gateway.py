@@ -12,9 +12,11 @@ from typing import Any
 
 from connexion.exceptions import ProblemException
 from connexion.middleware.abstract import SpecMiddleware
+from connexion.utils import is_json_mimetype
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
+from werkzeug.exceptions import HTTPException as WerkzeugHTTPException
 
 from contract import bodies, negotiation, problems
 from contract.parameters import header_text
@@ -108,6 +110,8 @@ def problem_of(error: Exception, errors: ErrorMap) -> Problem:
             return problem
     if isinstance(error, ProblemException | HTTPException) and error.status_code < 500:
         return Problem(error.status_code, str(error.detail or problems.title(error.status_code)))
+    if isinstance(error, WerkzeugHTTPException) and 400 <= (error.code or 500) < 500:  # flask.abort()
+        return Problem(int(error.code or 400), str(error.description))
     logger.error("Unforeseen: %r", error, exc_info=error)
     detail = "Something went wrong on our side. Quote the request id when you ask about it."
     return Problem(500, detail, members={"request_id": request_id.get()})
@@ -146,7 +150,7 @@ def _name_media_type(scope: Scope, operation: Operation, length: str | None) -> 
     header = header_text(scope["headers"], "content-type")
     has_body = length not in (None, "0") or header_text(scope["headers"], "transfer-encoding") is not None
     name = negotiation.check_content_type(header, operation.consumes, has_body=has_body)
-    if name is not None:
+    if name is not None and is_json_mimetype(name):
         kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
         scope["headers"] = [*kept, (b"content-type", name.encode())]
 

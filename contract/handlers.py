@@ -11,6 +11,8 @@ from connexion.resolver import Resolution, Resolver
 from contract.parameters import argument
 from contract.routes import Operation, Routes
 
+_FROM_CONNEXION = ("context_", "user", "token_info")
+
 
 class ContractError(Exception):
     """The spec and the program disagree; the message names every place."""
@@ -62,11 +64,18 @@ def _signature_disagreements(operation: Operation, function: Callable[..., Any])
     declared = {argument(parameter["name"], parameter["in"]): parameter for parameter in operation.parameters}
     always_given = {name for name, p in declared.items() if p.get("required") or "default" in p.get("schema", {})}
     if operation.request_body:
-        declared["body"] = operation.request_body
+        body = str(operation.request_body.get("x-body-name", "body"))
+        declared[body] = operation.request_body
         if operation.request_body.get("required"):
-            always_given.add("body")
-    signature = inspect.signature(function).parameters
-    for name in declared.keys() - signature.keys():
+            always_given.add(body)
+    taken = inspect.signature(function).parameters
+    takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values())
+    signature = {
+        name: parameter
+        for name, parameter in taken.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD and name not in _FROM_CONNEXION
+    }
+    for name in () if takes_all else declared.keys() - signature.keys():
         yield f"the spec has the parameter {name}, the handler has not"
     for name in signature.keys() - declared.keys():
         yield f"the handler has the parameter {name}, the spec has not"

@@ -56,7 +56,7 @@ def header_text(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None
     """The value of a header; several lines of it are one list with commas between (RFC 9110 §5.3)."""
     wanted = name.lower().encode()
     values = [value.decode("latin-1").strip() for key, value in headers if key == wanted]
-    return ", ".join(values) if values else None
+    return ("; " if wanted == b"cookie" else ", ").join(values) if values else None
 
 
 def cookie_texts(header: str | None) -> dict[str, str]:
@@ -85,6 +85,7 @@ def decode(schema: Mapping[str, Any], text: str) -> Any:
 
 def argument(name: str, place: str) -> str:
     """The handler's argument for a parameter: Connexion's name for it, and `if_none_match` for `If-None-Match`."""
+    name = name.replace("-", "_") if place == "path" else name  # as Connexion's routers do
     return str(sanitized(name)) if place in ("path", "query") else re.sub(r"[^0-9a-z_]", "_", name.lower())
 
 
@@ -94,14 +95,16 @@ Decoder = Callable[[list[str]], Any]
 def decoder(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> Decoder:
     """What turns the texts of a parameter into its value, or into `ABSENT` when they are too many for one value.
 
-    It knows strings, numbers and booleans everywhere, and arrays of them as `simple` (path, header), `form` (query;
-    cookie without explode), and without explode `spaceDelimited` and `pipeDelimited` (query). Raises `Uncompilable`
+    It knows strings, numbers and booleans everywhere, and arrays of them as `simple` (path, header), `form` (query,
+    cookie), and without explode `spaceDelimited` and `pipeDelimited` (query). Raises `Uncompilable`
     for all else.
     """
     name, place = parameter["name"], parameter["in"]
     if "schema" not in parameter or parameter.get("allowEmptyValue"):
         raise Uncompilable(f"its parameter {name} has content or allowEmptyValue")
-    declared = merged(parameter["schema"], document)
+    declared = {"type": "string"} | merged(parameter["schema"], document)
+    if not {"oneOf", "anyOf", "not"}.isdisjoint(declared) and "type" not in merged(parameter["schema"], document):
+        raise Uncompilable(f"its parameter {name} has a schema of no single type")
     style = parameter.get("style", _DEFAULT_STYLES[place])
     explode = parameter.get("explode", style == "form")
     if declared.get("type") in _SCALARS and style in ("simple", "form"):
@@ -109,12 +112,17 @@ def decoder(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> Decode
     items = merged(declared.get("items", {}), document)
     if declared.get("type") != "array" or items.get("type") not in _SCALARS or style not in _DELIMITERS:
         raise Uncompilable(f"its parameter {name} has the type {declared.get('type')} in style {style}")
-    if style == "form" and explode and place == "query":
+    if style == "form" and explode:  # in a cookie, of which there is one, an array of one
         return lambda texts: [decode(items, text) for text in texts]
     if explode and style != "simple":
         raise Uncompilable(f"its parameter {name} has style {style} with explode")
     delimiter = _DELIMITERS[style]
-    return lambda texts: [decode(items, part) for part in texts[0].split(delimiter)] if len(texts) == 1 else ABSENT
+    around = " \t" if place == "header" else ""
+    return lambda texts: (
+        [decode(items, part.strip(around) if around else part) for part in texts[0].split(delimiter)]
+        if len(texts) == 1
+        else ABSENT
+    )
 
 
 def merged(schema: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,18 +3,18 @@
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
-from connexion.datastructures import NoContent
-from connexion.lifecycle import ConnexionResponse
+from connexion.datastructures import MediaTypeDict
 from connexion.utils import is_json_mimetype
-from flask.json.provider import _default as to_json  # dates, decimals, UUIDs and data classes, as in Flask
-from werkzeug.wrappers import Response as WerkzeugResponse
+from werkzeug.utils import get_content_type
 
+from contract import documents
 from contract.negotiation import media_type
 from contract.parameters import decode, merged
 from contract.problems import MEDIA_TYPE, Problem
+from contract.returned import take_apart
 from contract.routes import Operation
 from contract.schemas import Document, Path, Schema
 from contract.violations import pointer
@@ -22,7 +22,7 @@ from contract.violations import pointer
 logger = logging.getLogger(__name__)
 WireHeaders = list[tuple[bytes, bytes]]
 Pieces = Iterator[Any] | AsyncIterator[Any]
-_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
+_FRAMING = ("content-length", "transfer-encoding", "connection")  # the server's business
 
 
 class ContractBrokenError(Exception):
@@ -35,15 +35,6 @@ class Answer(NamedTuple):
     status: int
     headers: WireHeaders
     body: bytes | Pieces
-
-
-class Returned(NamedTuple):
-    """What a handler returned, taken apart. `encoded`: the data is a body already, in bytes or pieces."""
-
-    data: Any
-    status: int
-    headers: dict[str, str]
-    encoded: bool = False
 
 
 class Header:
@@ -75,11 +66,11 @@ class Response:
     """One documented response: the media types it can have, each with its schema, and its headers."""
 
     def __init__(self, response: Mapping[str, Any], document: Document, added: frozenset[str]) -> None:
-        self.schemas: dict[str, Schema | None] = {
-            name.lower(): Schema(part["schema"], document, response=True) if "schema" in part else None
+        self.schemas: Mapping[str, Schema | None] = MediaTypeDict(
+            (name.lower(), Schema(part["schema"], document, response=True) if "schema" in part else None)
             for name, part in response.get("content", {}).items()
-        }
-        self.only = next(iter(self.schemas)) if len(self.schemas) == 1 else None
+        )
+        self.only = next((name for name in self.schemas if len(self.schemas) == 1 and "*" not in name), None)
         self.headers = [
             Header(name, header, document)
             for name, header in response.get("headers", {}).items()
@@ -91,12 +82,16 @@ class Response:
         self._is_valid = schema.is_valid if schema else None
         self._content_type = (b"content-type", str(self.only).encode())
 
+    def schema(self, name: str) -> Schema | None:
+        """The schema for a media type, which the spec may give for a range (`image/*`)."""
+        return self.schemas.get(name)
+
     def straight(self, data: Any, status: int, headers: dict[str, str]) -> Answer | None:
         """The answer, if all of it is as documented, to the letter; None if that must be looked into."""
         wire: WireHeaders = []
         for name, value in headers.items():
             check = self._checks.get(name)
-            if check is None or not check[1](value):
+            if check is None or type(value) is not str or not value.isprintable() or not check[1](value):
                 return None
             wire.append((check[0], value.encode("latin-1")))
         if not self._required <= headers.keys():
@@ -111,7 +106,7 @@ class Response:
         except ValueError:  # not JSON's own types
             return None
         wire.append(self._content_type)
-        return Answer(status, wire, orjson.dumps(data, option=_OPTIONS))
+        return Answer(status, wire, documents.encode(data))
 
 
 class Responses:
@@ -136,16 +131,24 @@ class Responses:
 
     def answer(self, returned: Any) -> Answer:
         """The answer that a handler's return value stands for."""
-        data, status, headers, encoded = _take_apart(returned)
+        data, status, headers, encoded = take_apart(returned)
         response = self._known.get(status)
-        if response is not None and not encoded and (answer := response.straight(data, status, headers)):
+        if response is not None and type(headers) is dict and (answer := response.straight(data, status, headers)):
             return answer
         response = self._known[status] = self.documented(status)
-        keys = {name.lower(): value for name, value in headers.items()}
-        wire = [(_wire_name(name), value.encode("latin-1")) for name, value in keys.items()]
+        pairs = [
+            (name.lower(), str(value)) for name, value in (headers if isinstance(headers, list) else headers.items())
+        ]
+        if any(not _is_sendable(value) for _, value in pairs):
+            raise ContractBrokenError(f"The handler {self._operation_id} answered a header with control characters")
+        keys = dict(pairs)
+        wire = [(_wire_name(name), value.encode("latin-1")) for name, value in pairs if name not in _FRAMING]
         if response is None:
             self._broken(f"status {status} is not documented")
-            return Answer(status, wire, data if encoded else _encode(data))
+            named = [] if "content-type" in keys or data is None else [(b"content-type", b"application/json")]
+            return Answer(
+                status, wire + named, data if encoded else b"" if data is None else self._encoded(data, status)
+            )
         for header in response.headers:
             if fault := header.fault(keys.get(header.key)):
                 self._broken(f"status {status}: {fault}")
@@ -153,10 +156,13 @@ class Responses:
             if data not in (None, b""):
                 self._broken(f"status {status} has a body, and none is documented")
             return Answer(status, wire, b"")
-        name = self._media_type(response, keys.get("content-type"), status)
-        if "content-type" not in keys:
-            wire.append((b"content-type", _with_charset(name)))
-        return Answer(status, wire, self._body(response.schemas.get(name), name, data, status, encoded=encoded))
+        name = self._media_type(response, keys.get("content-type"), data, status)
+        wire = [pair for pair in wire if pair[0] != b"content-type"]
+        content_type = keys.get("content-type", name)
+        if "charset" not in content_type:
+            content_type = get_content_type(content_type, "utf-8")
+        wire.append((b"content-type", content_type.encode("latin-1")))
+        return Answer(status, wire, self._body(response.schema(name), name, data, status, encoded=encoded))
 
     def problem(self, problem: Problem) -> Answer:
         """The answer for a problem that a handler raised."""
@@ -172,9 +178,10 @@ class Responses:
                 self._check(schema, problem.document(), problem.status)
         return Answer(problem.status, problem.wire_headers(), problem.body())
 
-    def _media_type(self, response: Response, content_type: str | None, status: int) -> str:
-        name = media_type(content_type)[0] if content_type else response.only
-        if name is None:
+    def _media_type(self, response: Response, content_type: str | None, data: Any, status: int) -> str:
+        usual = "text/plain" if isinstance(data, str) else "application/octet-stream" if isinstance(data, bytes) else ""
+        name = media_type(content_type)[0] if content_type else response.only or (usual in response.schemas and usual)
+        if not name:
             self._broken(f"status {status} can have several media types, and the handler named none")
             return next(iter(response.schemas))
         if name not in response.schemas:
@@ -182,27 +189,30 @@ class Responses:
         return str(name)
 
     def _body(self, schema: Schema | None, name: str, data: Any, status: int, *, encoded: bool) -> bytes | Pieces:
+        is_pieces = hasattr(data, "__next__") or hasattr(data, "__anext__")
         if not is_json_mimetype(name):
             if schema is not None and isinstance(data, str):
                 self._check(schema, data, status)
-            return data if isinstance(data, bytes) or hasattr(data, "__next__") else _text(data)
-        if not encoded and not hasattr(data, "__next__"):
-            return self._json(schema, data, status)
-        body = data if isinstance(data, bytes) else b"".join(map(_text, data))
-        if schema is not None:
-            self._check(schema, orjson.loads(body), status)
-        return body
-
-    def _json(self, schema: Schema | None, data: Any, status: int) -> bytes:
-        body = _encode(data)
+            return data if is_pieces else b"".join(map(_text, data)) if isinstance(data, list) else _text(data)
+        if not encoded and not is_pieces:
+            body = self._encoded(data, status)
+        elif hasattr(data, "__anext__"):
+            return cast(Pieces, data)
+        else:
+            body = data if isinstance(data, bytes) else b"".join(map(_text, data))
         if schema is not None:
             try:
-                if schema.is_valid(data):
-                    return body
-            except ValueError:  # not JSON's own types (dates, decimals): what they become is what counts
-                data = orjson.loads(body)
-            self._check(schema, data, status)
+                self._check(schema, orjson.loads(body), status)
+            except orjson.JSONDecodeError:
+                self._broken(f"status {status}: the body is not JSON")
         return body
+
+    def _encoded(self, data: Any, status: int) -> bytes:
+        try:
+            return documents.encode(data)
+        except TypeError:
+            self._broken(f"status {status}: the body is not JSON, it is of type {type(data).__name__}")
+            return _text(data)
 
     def _check(self, schema: Schema, document: Any, status: int) -> None:
         if not schema.is_valid(document):
@@ -233,36 +243,15 @@ def _type_at(document: Any, path: Path) -> str:
     return type(document).__name__
 
 
-def _take_apart(returned: Any) -> Returned:
-    if type(returned) is tuple:
-        if len(returned) == 3 and type(returned[1]) is int and type(returned[2]) is dict:
-            return Returned(*returned) if returned[0] is not NoContent else Returned(None, *returned[1:])
-        data, *rest = returned
-        status = next((int(part) for part in rest if not isinstance(part, Mapping)), None)
-        headers = next((dict(part) for part in rest if isinstance(part, Mapping)), {})
-        data = None if data is NoContent else data
-        return Returned(data, status or (204 if data is None else 200), headers)
-    if isinstance(returned, WerkzeugResponse):
-        body = returned.iter_encoded() if returned.is_streamed else returned.get_data()
-        return Returned(body, returned.status_code, dict(returned.headers.items()), encoded=True)
-    if isinstance(returned, ConnexionResponse):
-        return Returned(_text(returned.body), returned.status_code, dict(returned.headers), encoded=True)
-    data = None if returned is NoContent else returned
-    return Returned(data, 204 if data is None else 200, {})
-
-
 @lru_cache(maxsize=1024)
 def _wire_name(name: str) -> bytes:
     return name.encode("latin-1")
-
-
-def _encode(data: Any) -> bytes:
-    return orjson.dumps(data, default=to_json, option=_OPTIONS)
 
 
 def _text(data: Any) -> bytes:
     return data if isinstance(data, bytes) else b"" if data is None else str(data).encode()
 
 
-def _with_charset(name: str) -> bytes:
-    return f"{name}; charset=utf-8".encode() if name.startswith("text/") else name.encode()
+def _is_sendable(value: str) -> bool:
+    """Whether a header can have this value: no line break, no NUL (RFC 9110 §5.5)."""
+    return not any(character in value for character in "\r\n\0")

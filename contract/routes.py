@@ -85,8 +85,10 @@ class Routes:
             Route(base_path + path, {op.method.upper(): op for op in operations(specification, path)})
             for path in specification["paths"]
         )
+        # Of two templates that match a path, the one with more text of its own is meant.
+        self.by_precedence = sorted(self.all, key=lambda route: -len(_TEMPLATE_PARAMETER.sub("", route.path)))
         self._fixed = {route.path: route for route in self.all if not route.path_parameters}
-        self._templates = [(re.compile(route.pattern), route) for route in self.all if route.path_parameters]
+        self._templates = [(re.compile(route.pattern), route) for route in self.by_precedence if route.path_parameters]
 
     def match(self, path: str) -> tuple[Route, tuple[str, ...]] | None:
         """The route of a (decoded) path and the texts of its parameters, or None."""

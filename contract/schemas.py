@@ -9,7 +9,7 @@ import jsonschema_rs
 from contract.violations import explain
 
 Path = tuple[str, ...]
-FORMATS = ("date", "date-time", "email", "hostname", "ipv4", "ipv6", "regex", "time", "uri")
+FORMATS = ("date", "date-time", "email", "hostname", "idn-email", "ipv4", "ipv6", "regex", "time", "uri")
 
 
 class Uncompilable(Exception):  # noqa: N818 -- says of an operation what it is, no more
@@ -85,13 +85,18 @@ def _convert(node: Any, *, response: bool) -> Any:
         return {"$ref": node["$ref"]}
     if response and (node.get("writeOnly") is True or node.get("x-writeOnly") is True):
         return {"not": {}}
-    converted = {
-        keyword: value if keyword in ("enum", "example", "default") else _convert(value, response=response)
-        for keyword, value in node.items()
-    }
+    converted = {keyword: _convert_keyword(keyword, value, response=response) for keyword, value in node.items()}
     if node.get("nullable") is True or node.get("x-nullable") is True:
         if isinstance(node.get("type"), str):
             converted["type"] = [node["type"], "null"]
         if isinstance(node.get("enum"), list):
             converted["enum"] = [*node["enum"], None]
     return converted
+
+
+def _convert_keyword(keyword: str, value: Any, *, response: bool) -> Any:
+    if keyword in ("enum", "example", "default"):
+        return value
+    if keyword == "properties":  # its names are the document's own, whatever they look like
+        return {name: _convert(schema, response=response) for name, schema in value.items()}
+    return _convert(value, response=response)

@@ -1,17 +1,25 @@
 """Connexion's stock pipeline made strict: its own seams (validator map, router) filled with this contract's rules."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
 import flask
 import jsonschema_rs
 from connexion.datastructures import MediaTypeDict
-from connexion.exceptions import NonConformingResponse, NonConformingResponseBody
+from connexion.exceptions import NonConformingResponse, NonConformingResponseBody, TypeValidationError
 from connexion.json_schema import Draft4RequestValidator, Draft4ResponseValidator
+from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.operations import OpenAPIOperation
-from connexion.validators import JSONRequestBodyValidator, JSONResponseBodyValidator, ParameterValidator
+from connexion.utils import is_json_mimetype
+from connexion.validators import (
+    FormDataValidator,
+    JSONRequestBodyValidator,
+    JSONResponseBodyValidator,
+    MultiPartFormDataValidator,
+    ParameterValidator,
+)
 from jsonschema import FormatChecker, ValidationError
 from jsonschema.validators import extend
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -19,7 +27,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 from werkzeug.routing import UnicodeConverter
 
-from contract import bodies, documents
+from contract import bodies, documents, negotiation
 from contract.gateway import ADDED_HEADERS, OPERATION
 from contract.parameters import (
     ABSENT,
@@ -80,14 +88,34 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
         except UnicodeDecodeError:
             found.append(NOT_UTF_8)
         else:
+            foreign = [parameter for parameter in operation.parameters if not _is_known(parameter)]
             if self.strict_validation:
+                deep = tuple(f"{parameter['name']}[" for parameter in foreign)
+                given = {name for name in texts["query"] if not name.startswith(deep)}
                 declared = {parameter["name"] for parameter in self.parameters["query"]} | self.security_query_params
-                found += unknown_parameters(texts["query"], declared)
+                found += unknown_parameters(given, declared)
             for parameter in operation.parameters:
-                found += _check(parameter, texts[parameter["in"]].get(parameter["name"], []), context)
-        if found and not operation.request_body:
+                if parameter not in foreign:
+                    found += _check(parameter, texts[parameter["in"]].get(parameter["name"], []), context)
+            found += self._foreign(scope, foreign)
+        content_type = header_text(scope["headers"], "content-type") or "application/json"
+        if found and not (operation.request_body and is_json_mimetype(content_type.partition(";")[0])):
             raise bad_request(found)
         scope[_VIOLATIONS] = found
+
+    def _foreign(self, scope: Scope, parameters: list[Mapping[str, Any]]) -> Iterator[Violation]:
+        """Violations of parameters in a style that is Connexion's alone: it decodes, and we judge."""
+        if not parameters:  # most often; and its parser fails on schemas without a type
+            return
+        request = ConnexionRequest(scope, uri_parser=self.uri_parser)
+        places = {"query": request.query_params, "path": request.path_params, "header": request.headers}
+        for parameter in parameters:
+            value = places.get(parameter["in"], request.cookies).get(parameter["name"])
+            if value is not None:
+                for path, detail in violations_of(_RequestValidator, parameter.get("schema", {}), value):
+                    yield violation(parameter, path, detail)
+            elif parameter.get("required"):
+                yield violation(parameter, (), "is required")
 
     def _texts(self, scope: Scope) -> dict[str, dict[str, list[str]]]:
         path = scope.get("path_params", {})
@@ -101,6 +129,14 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
         }
 
 
+def _is_known(parameter: Mapping[str, Any]) -> bool:
+    try:
+        decoder(parameter, {})
+    except Uncompilable:
+        return False
+    return True
+
+
 def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, Any]) -> Iterator[Violation]:
     """The violations of one parameter; its value goes into the context, which Connexion hands to the handler."""
     if not texts:
@@ -112,10 +148,7 @@ def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, An
     if parameter["in"] == "path" and not is_text(texts[0]):
         yield violation(parameter, (), NOT_UTF_8.detail)
         return
-    try:
-        value = decoder(parameter, {})(texts)
-    except Uncompilable:
-        return  # a style that is Connexion's alone
+    value = decoder(parameter, {})(texts)
     if value is ABSENT:
         yield violation(parameter, (), "is given more than once")
         return
@@ -130,6 +163,8 @@ class StrictBody(JSONRequestBodyValidator):  # type: ignore[misc]  # Connexion h
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         """Check the body of one request and hand it on."""
         body = await bodies.read(receive)
+        if body and header_text(scope["headers"], "content-type") is None:
+            negotiation.check_content_type(None, scope[OPERATION].consumes, has_body=True)
         found: list[Violation] = scope[_VIOLATIONS]
         if body:
             document = documents.parse(body)
@@ -141,6 +176,45 @@ class StrictBody(JSONRequestBodyValidator):  # type: ignore[misc]  # Connexion h
             found.append(Violation("pointer", "", "is required"))
         if found:
             raise bad_request(found)
+        message = {"type": "http.request", "body": body, "more_body": False}
+        return self._insert_messages(receive, messages=[message]), with_content_length(scope, len(body))
+
+
+class _StrictForm:
+    """What is wrong with a form, in the same words as with JSON."""
+
+    _schema: Mapping[str, Any]
+
+    async def _parse(self, stream: AsyncGenerator[bytes, None], scope: Scope) -> Any:
+        try:
+            return await super()._parse(stream, scope)  # type: ignore[misc]
+        except TypeValidationError as error:  # which has no more of it than a sentence
+            name = str(error.detail).rpartition(" ")[2].strip("'")
+            declared = self._schema.get("properties", {}).get(name, {})
+            raise bad_request([Violation("pointer", pointer([name]), explain("type", declared, None)[0][1])]) from None
+
+    def _validate(self, body: Any) -> None:
+        found = violations_of(_RequestValidator, self._schema, body)
+        if violations := [Violation("pointer", pointer(path), detail) for path, detail in found]:
+            raise bad_request(violations)
+
+
+class StrictForm(_StrictForm, FormDataValidator):  # type: ignore[misc]  # Connexion has no types
+    """A form, URL-encoded."""
+
+
+class StrictParts(_StrictForm, MultiPartFormDataValidator):  # type: ignore[misc]  # Connexion has no types
+    """A form, in parts."""
+
+
+class RequiredBody(JSONRequestBodyValidator):  # type: ignore[misc]  # Connexion has no types
+    """Any other body, of which nothing is known but whether it must be there."""
+
+    async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
+        """Check the body of one request and hand it on."""
+        body = await bodies.read(receive)
+        if self._required and not body:
+            raise bad_request([Violation("pointer", "", "is required")])
         message = {"type": "http.request", "body": body, "more_body": False}
         return self._insert_messages(receive, messages=[message]), with_content_length(scope, len(body))
 
@@ -216,7 +290,15 @@ class BareResponse(flask.Response):
 FLASK_CONVERTERS = {"int": UnicodeConverter, "float": UnicodeConverter}
 VALIDATORS: dict[str, Any] = {
     "parameter": StrictParameters,
-    "body": MediaTypeDict({"application/json": StrictBody, "*/*+json": StrictBody}),
+    "body": MediaTypeDict(
+        {
+            "application/json": StrictBody,
+            "application/*+json": StrictBody,
+            "application/x-www-form-urlencoded": StrictForm,
+            "multipart/form-data": StrictParts,
+            "*/*": RequiredBody,
+        }
+    ),
     "response": MediaTypeDict({"application/json": StrictResponse, "*/*+json": StrictResponse}),
 }
 

@@ -76,6 +76,8 @@ _SENTENCES: dict[str, Callable[[Schema, Any], str]] = {
     "pattern": _pattern,
     "minimum": _minimum,
     "maximum": _maximum,
+    "exclusiveMinimum": _minimum,  # a boolean beside minimum in draft 4, by either name
+    "exclusiveMaximum": _maximum,
     "minLength": _count("minLength", "at least", "character", "characters"),
     "maxLength": _count("maxLength", "at most", "character", "characters"),
     "minItems": _count("minItems", "at least", "element", "elements"),

@@ -36,7 +36,6 @@ from tests.support import _assembled, _scope  # noqa: E402
 HANDLERS = "tests.contract.specs.nasty_handlers"
 FALLEN_BACK = {
     "get_piped": "its parameter ids has style pipeDelimited with explode",
-    "get_cookie": "its parameter ids has style form with explode",
     "get_deep": "its parameter filter has the type object in style deepObject",
     "post_form": "its request body can have the media type application/x-www-form-urlencoded",
     "post_upload": "its request body can have the media type multipart/form-data",
@@ -172,7 +171,6 @@ PARAMETERS = [
     _echo("/files/a", file="a"),
     _echo("/files/%C3%A9%20b", file="é b"),
     _echo("/files/index", index=True),
-    _echo("/files/a.json", json="a"),
     Exchange(
         "a fixed path's methods are its own",
         Request("DELETE", "/files/index"),
@@ -422,7 +420,7 @@ def test_the_spec_is_one() -> None:
 def test_what_is_not_compiled_is_named_with_its_reason(services: dict[str, Service]) -> None:
     """In the log of the start; all else is compiled."""
     expected = [f"{operation} is served by Connexion: {reason}" for operation, reason in FALLEN_BACK.items()]
-    assert services["compiled"].said == expected
+    assert sorted(services["compiled"].said) == sorted(expected)
 
 
 def test_the_handlers_fit_their_contract() -> None:
@@ -443,6 +441,11 @@ def test_both_pipelines_answer_alike(services: dict[str, Service], exchange: Exc
     assert compiled == stock
 
 
+def test_an_asynchronous_generator_is_sent_piece_by_piece(services: dict[str, Service]) -> None:
+    """By the compiled pipeline; Flask cannot iterate over it, and what it answers depends on how far it has come."""
+    Reply(200, b"ab", TEXT).check(Request("GET", "/pieces").put_to(services["compiled"]))
+
+
 @pytest.mark.parametrize("difference", KNOWN_DIFFERENCES, ids=str)
 def test_a_known_difference(services: dict[str, Service], difference: Difference) -> None:
     """Is as the table has it, on both sides."""
@@ -460,7 +463,7 @@ def test_every_operation_is_asked() -> None:
         for request in requests
         if (match := routes.match(request.path.partition("?")[0])) and request.method in match[0].operations
     }
-    others = {"get_json_file", "get_stream", "get_where", "post_reread", "delete_file"}
+    others = {"get_json_file", "get_pieces", "get_stream", "get_where", "post_reread", "delete_file"}
     assert asked | others == {operation.operation_id for operation in routes}
 
 
