@@ -71,7 +71,8 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "there is no body": ((None, 200, ETAG), ""),
     "it is an array": (([], 200, ETAG), "must be an object"),
     "it is not JSON": ((object(), 200, ETAG), ""),
-    "a header is missing": ((ITEM, 200), "etag"),
+    "a header is missing": ((ITEM, 200, {}), "etag"),
+    "there are no headers": ((ITEM, 200), "etag"),
     "the status is unknown": ((ITEM, 299, ETAG), "299"),
 }
 
