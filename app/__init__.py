@@ -4,6 +4,7 @@
 that importing this package does nothing.
 """
 
+import logging
 import sys
 import warnings
 from collections.abc import AsyncIterator, Callable
@@ -34,8 +35,10 @@ from contract.gateway import Gateway
 from contract.handlers import ContractError, TagResolver
 from contract.stock import FLASK_CONVERTERS, VALIDATORS, BareResponse, LenientRouting, StrictOperation
 from db.engine import Database
+from db.errors import DatabaseError
 from handlers.database import EXTENSION
 
+logger = logging.getLogger(__name__)
 SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SPECIFICATION = ROOT / "openapi" / "items.yaml"
 HANDLERS = "handlers"
@@ -49,7 +52,12 @@ def create_app(settings: Settings) -> FlaskApp:
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        database.create()
+        try:
+            database.create()
+        except (DatabaseError, OSError) as error:
+            # A worker that comes up while the database is away answers 503 like the others. Were this to stop it,
+            # Gunicorn would stop them all; a start that cannot succeed is ended before (gunicorn.conf.py).
+            logger.warning("The database cannot be used yet: %r", error)
         yield
         database.close()
 
