@@ -1,5 +1,6 @@
 """Gunicorn's settings: https://gunicorn.org/reference/settings/. What a user may set comes from `app.settings`."""
 
+import signal
 import sys
 from typing import Any
 
@@ -25,6 +26,17 @@ def on_starting(_server: Any) -> None:
         sys.exit(f"The service cannot start. The database cannot be used: {reason}")
     finally:
         database.close()
+
+
+def post_fork(server: Any, _worker: Any) -> None:
+    """End a worker that is told to before it has its own handlers: the main process's, until then, swallow it.
+
+    Without this, SIGTERM shortly after a start takes the whole `graceful_timeout`.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    while not server.SIG_QUEUE.empty():
+        if server.SIG_QUEUE.get() == signal.SIGTERM:
+            sys.exit(0)
 
 
 wsgi_app = "app:app"

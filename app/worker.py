@@ -5,6 +5,7 @@ application: the server's protocol answers them, and here is the one place where
 """
 
 import contextlib
+import signal
 import socket
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -67,7 +68,13 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         super().__init__(*args, **kwargs)
         self.protocols: set[Protocol] = set()
 
+    def init_signals(self) -> None:
+        """Leave each signal to its default until the loop runs: uvloop forgets what comes before."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+
     async def _serve(self) -> None:
+        super().init_signals()
         # Gunicorn has settings neither for the protocol nor for the reason phrases, of which it knows but some.
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- or it is noted on the subclass
         gasgi.ASGIProtocol = Protocol

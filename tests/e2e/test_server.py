@@ -16,7 +16,7 @@ import pytest
 
 from app.settings import ROOT
 from tests.e2e.load import answered, finish, load, total
-from tests.e2e.stack import Answer, Running, ask, post, send, service, wait_until
+from tests.e2e.stack import Answer, Running, ask, free_port, post, send, service, wait_until
 
 
 def _workers(gunicorn: Running) -> set[int]:
@@ -127,6 +127,26 @@ def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert gunicorn.process.wait(25) == 0
         print(f"ended after {time.monotonic() - start:.1f} s")
         connection.close()
+
+
+def test_a_worker_that_is_still_starting_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """SIGTERM between a worker's fork and its own signal handlers ends it as well (graceful_timeout is 30 s)."""
+    settings = tmp_path / "gunicorn.conf.py"
+    settings.write_text(f"""
+exec(open({str(ROOT / "gunicorn.conf.py")!r}).read())
+import os, time
+after_fork = post_fork
+
+def post_fork(server, worker):
+    os.kill(os.getppid(), signal.SIGTERM)
+    while server.SIG_QUEUE.empty():  # until the main process has passed it on
+        time.sleep(0.01)
+    after_fork(server, worker)
+""")
+    environment = {**os.environ, "PORT": str(free_port()), "DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
+    command = [sys.executable, "-m", "gunicorn", "--config", str(settings), "app:app"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=25, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_eight_workers_create_the_database_once(tmp_path: Path) -> None:
