@@ -33,6 +33,14 @@ dev: .venv/runtime  ## Serve with one worker that starts anew when the code or t
 test: .venv/dev  ## Set everything up and pass the tests (in process; minutes)
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=auto $(ARGS)
 
+# Node.js comes from PyPI as well, so that everyone has the same.
+TOOLS := .venv-tools/bin
+.venv-tools/ready: requirements-tools.txt package.json package-lock.json .npmrc
+	test -x $(TOOLS)/python || $(PYTHON) -m venv .venv-tools
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
+	PATH="$$PWD/$(TOOLS):$$PATH" npm ci --silent --ignore-scripts
+	touch $@
+
 .PHONY: mutate
 mutate: .venv/dev  ## Break the code on purpose, fault by fault, and show the test that catches each
 	$(BIN)/python -m tests.mutations
@@ -62,6 +70,7 @@ lock: .venv/dev  ## Resolve pyproject.toml anew into requirements*.txt, with has
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
+	$(COMPILE) --group tools --output-file requirements-tools.txt
 	echo 'gunicorn-h1c~=0.6' | $(COMPILE) --no-deps - --output-file requirements-fast.txt
 	$(COMPILE) --constraint requirements.txt pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
 
@@ -97,4 +106,4 @@ profile: .venv-bench/ready  ## Show where a request's time goes
 
 .PHONY: clean
 clean:  ## Remove what was set up; the database in var/ stays
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-tools node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
