@@ -46,16 +46,18 @@ mutate: .venv/dev  ## Break the code on purpose, fault by fault, and show the te
 	$(BIN)/python -m tests.mutations
 
 .PHONY: e2e
-e2e: .venv/dev  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker (says what it skips)
+e2e: .venv/dev .venv-tools/ready  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker (says what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 .PHONY: lint
-lint: .venv/dev .venv-bench/ready  ## Check types, style and the spec
+lint: .venv/dev .venv-bench/ready .venv-tools/ready  ## Check types, style and the spec
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks
-	$(BIN)/openapi-spec-validator openapi/items.yaml
+	PATH="$$PWD/$(TOOLS):$$PATH" node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml
+	PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+	  node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml
 
 .PHONY: format
 format: .venv/dev  ## Put the code into the project's format
