@@ -59,6 +59,11 @@ lint: .venv/dev .venv-bench/ready .venv-tools/ready  ## Check types, style and t
 	PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 	  node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml
 
+BASE ?= HEAD~1
+.PHONY: contract-diff
+contract-diff: .venv/runtime  ## Say what changed in the spec since BASE (HEAD~1), and fail if it breaks clients
+	$(BIN)/python -m contract.changes '$(BASE)' openapi/items.yaml
+
 .PHONY: format
 format: .venv/dev  ## Put the code into the project's format
 	$(BIN)/ruff check --fix --quiet . || true

@@ -442,6 +442,42 @@ FAULTS = (
         "SQLITE.get(code)",
         "tests/db/test_errors.py::test_sqlites_codes",
     ),
+    # What breaks clients
+    Fault(
+        "an answer may have more values than were announced",
+        "contract/changes.py",
+        "RESPONSE_BREAKS = {Kind.WIDER, ",
+        "RESPONSE_BREAKS = {",
+        "tests/contract/test_changes.py::test_what_an_edit_of_a_schema_does_to_clients",
+    ),
+    Fault(
+        "any step of the version allows to break",
+        "contract/changes.py",
+        "_major(new) <= _major(old)",
+        "new <= old",
+        "tests/contract/test_changes.py::test_only_the_versions_first_number_allows_to_break",
+    ),
+    Fault(
+        "a path's own parameters are not compared",
+        "contract/changes.py",
+        '[*item.get("parameters", ()), *item[method]',
+        "[*item[method]",
+        "tests/contract/test_changes.py::test_what_says_the_same_is_no_change",
+    ),
+    Fault(
+        "what is readOnly counts as sent",
+        "contract/narrowing.py",
+        "if not self._flat(side, member).get(self.left_out)",
+        "if self._flat(side, member) is not None",
+        "tests/contract/test_changes.py::test_what_an_edit_of_a_schema_does_to_clients",
+    ),
+    Fault(
+        "an exclusive limit is taken for an inclusive one",
+        "contract/narrowing.py",
+        'side.get("exclusiveMaximum", False)',
+        "False",
+        "tests/contract/test_changes.py::test_what_an_edit_of_a_schema_does_to_clients",
+    ),
 )
 
 
