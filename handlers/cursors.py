@@ -9,7 +9,7 @@ from db.items import MAX_ID, Position
 
 
 def encode(sort: str, name: str | None, position: Position) -> str:
-    """The cursor of the page behind `position`."""
+    """The cursor of the page behind `position`. Others than items name their listing in `sort`: `tags.id`."""
     return _encode([sort, name, position.key, position.id])
 
 
@@ -21,7 +21,9 @@ def decode(cursor: str, sort: str, name: str | None) -> Position:
             return Position(document[2], document[3])
     except (ValueError, TypeError, RecursionError):
         pass
-    raise Problem(404, "There is no such page. Take cursors from a Link header and keep sort and name as they were.")
+    raise Problem(
+        404, "There is no such page. Take cursors from a Link header and keep the other parameters as they were."
+    )
 
 
 def _encode(document: Any) -> str:
@@ -35,6 +37,6 @@ def _is_place(document: Any, sort: str, name: str | None) -> bool:
     key, item_id = document[2:]
     if type(item_id) is not int or not 1 <= item_id <= MAX_ID:
         return False
-    if sort.removeprefix("-") == "id":
+    if sort.removeprefix("-").rpartition(".")[2] == "id":
         return type(key) is int and key == item_id
     return isinstance(key, str) and "\0" not in key

@@ -3,13 +3,12 @@
 from typing import Any
 from urllib.parse import quote
 
-from connexion.context import scope
-
 from contract.problems import Problem
 from db import items
 from db.items import Position, StoredItem
 from handlers import cursors
 from handlers.database import database
+from handlers.paging import base, paged
 from handlers.preconditions import etag, is_unmodified, require_match
 
 Item = dict[str, Any]
@@ -19,25 +18,19 @@ Headers = dict[str, str]
 def list_items(
     limit: int, sort: str, cursor: str | None = None, name: str | None = None
 ) -> tuple[list[Item], int, Headers]:
-    """One page, with the way to the next in `Link`: one item more than the page is read to know whether it is there."""
+    """One page, with the way to the next in `Link`."""
     after = cursors.decode(cursor, sort, name) if cursor is not None else None
     with database().read() as connection:
         found = items.page(connection, sort, name, after, limit + 1)
-    page = found[:limit]
-    first = f"{_base()}/items?limit={limit}&sort={sort}" + (f"&name={quote(name, safe='')}" if name is not None else "")
-    link = f'<{first}>; rel="first"'
-    if len(found) > limit:
-        last = page[-1]
-        position = Position(last[sort.removeprefix("-")], last["id"])
-        link += f', <{first}&cursor={cursors.encode(sort, name, position)}>; rel="next"'
-    return page, 200, {"Link": link}
+    query = f"limit={limit}&sort={sort}" + (f"&name={quote(name, safe='')}" if name is not None else "")
+    return paged("/items", query, found, limit, lambda last: cursors.encode(sort, name, _position(sort, last)))
 
 
 def create_item(body: Item) -> tuple[Item, int, Headers]:
     """Add an item."""
     with database().write() as connection:
         item = items.add(connection, body["name"], body.get("description"))
-    return item.body, 201, {"Location": f"{_base()}/items/{item.body['id']}", "ETag": etag(item.version)}
+    return item.body, 201, {"Location": f"{base()}/items/{item.body['id']}", "ETag": etag(item.version)}
 
 
 def get_item(item_id: int, if_none_match: str | None = None) -> tuple[Item | None, int, Headers]:
@@ -85,6 +78,5 @@ def _answer(item: StoredItem) -> tuple[Item, int, Headers]:
     return item.body, 200, {"ETag": etag(item.version)}
 
 
-def _base() -> str:
-    """What the service is mounted at (ASGI's `root_path`)."""
-    return str(scope.get("root_path", ""))
+def _position(sort: str, item: Item) -> Position:
+    return Position(item[sort.removeprefix("-")], item["id"])

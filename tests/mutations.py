@@ -401,7 +401,7 @@ FAULTS = (
     ),
     Fault(
         "there is a next page behind the last",
-        "handlers/items.py",
+        "handlers/paging.py",
         "if len(found) > limit",
         "if len(found) >= limit",
         "tests/handlers/test_paging.py::test_there_is_no_next_behind_the_last_item",

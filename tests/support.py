@@ -95,7 +95,7 @@ def operations() -> tuple[SpecifiedOperation, ...]:
     )
 
 
-PATHS: Mapping[str, str] = {path: path.replace("{item_id}", "1") for path in specification()["paths"]}
+PATHS: Mapping[str, str] = {path: re.sub(r"\{\w+\}", "1", path) for path in specification()["paths"]}
 """Every path of the contract, and a path that a request can have."""
 ALLOW: Mapping[str, str] = {
     path: ", ".join(

@@ -85,7 +85,7 @@ PATTERNS = {
     "ItemDescription": SCHEMAS["ItemDescription"],
     "EntityTags": SCHEMAS["EntityTags"],
     "Timestamp": {key: SCHEMAS["Timestamp"][key] for key in ("type", "pattern")},
-    "Cursor": specification()["components"]["parameters"]["Cursor"]["schema"],
+    "Cursor": SCHEMAS["Cursor"],
 }
 SAMPLES = [
     *(pytest.param("ItemName", text, True) for text in GOOD_NAMES),
