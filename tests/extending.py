@@ -55,7 +55,7 @@ def steps() -> list[Step]:
 
 def commands() -> list[str]:
     """What the page says to run."""
-    return [line for block in blocks(read(PAGE), "sh") for line in block.splitlines()]
+    return [line for block in blocks(read(PAGE), "sh") for line in block.replace("\\\n ", "").splitlines()]
 
 
 def lines() -> dict[str, int]:
