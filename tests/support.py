@@ -185,6 +185,13 @@ class ContractClient(TestClient):
         assert answer.status_code == 201, answer.text
         return cast("dict[str, Any]", answer.json())
 
+    def fill(self, prefix: str = "") -> None:
+        """Create one of everything that can be created, by its first example; in a new database, its id is 1."""
+        for operation in operations():
+            if operation.method == "POST":
+                example = next(iter(operation.definition["requestBody"]["content"][JSON]["examples"].values()))
+                assert self.post(prefix + operation.path, json=resolve(example)["value"]).status_code == 201
+
     def exchange(
         self,
         method: str,

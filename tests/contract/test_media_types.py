@@ -9,11 +9,7 @@ from tests.support import JSON, PATHS, ContractClient, SpecifiedOperation, asser
 WRITING = [operation for operation in operations() if "requestBody" in operation.definition]
 SENDING = [operation for operation in operations() if operation.response(200) or operation.response(201)]
 each_writing_operation = pytest.mark.parametrize("operation", WRITING, ids=str)
-MEDIA_TYPES = {
-    "create_item": "application/json",
-    "replace_item": "application/json",
-    "update_item": "application/merge-patch+json, application/json",
-}
+MEDIA_TYPES = {str(operation): ", ".join(operation.definition["requestBody"]["content"]) for operation in WRITING}
 
 
 def _send(client: ContractClient, operation: SpecifiedOperation, **sent: Any) -> Any:

@@ -29,13 +29,6 @@ def _request_examples() -> Iterator[Any]:
         yield pytest.param(case, id="-".join(map(str, case[:3])))
 
 
-def _fill(client: ContractClient) -> None:
-    """Make one of everything that can be made; in a new database, its id is the examples'."""
-    made = {operation.path: value for operation, _, _, value in _bodies() if operation.method == "POST"}
-    for path, value in made.items():
-        assert client.post(path, json=value).status_code == 201
-
-
 def _success(operation: SpecifiedOperation) -> int:
     return next(int(status) for status in operation.definition["responses"] if status.startswith("2"))
 
@@ -52,7 +45,7 @@ def _parameters(operation: SpecifiedOperation, place: str) -> dict[str, Any]:
 def test_a_request_example_gets_the_documented_answer(client: ContractClient, case: RequestExample) -> None:
     """With the examples of the parameters beside it; the members that were sent come back."""
     operation, media_type, _, value = case
-    _fill(client)
+    client.fill()
     answer = client.request(
         operation.method,
         operation.path.format(**_parameters(operation, "path")),
@@ -67,7 +60,7 @@ def test_a_request_example_gets_the_documented_answer(client: ContractClient, ca
 @pytest.mark.parametrize("operation", operations(), ids=str)
 def test_the_parameters_examples_are_accepted_together(client: ContractClient, operation: SpecifiedOperation) -> None:
     """What Swagger UI fills in can be sent as it is, and does not answer 4xx."""
-    _fill(client)
+    client.fill()
     body = resolve(operation.definition.get("requestBody", {})).get("content", {})
     headers, sent = _parameters(operation, "header"), None
     for media_type, content in list(body.items())[:1]:
