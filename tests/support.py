@@ -144,7 +144,11 @@ def _operation(method: str, path: str) -> SpecifiedOperation | None:
 
 
 def assert_documented(method: str, path: str, answer: httpx.Response) -> None:
-    """The answer is one that the contract has: status, media type, headers and body."""
+    """The answer is one that the contract has: status, media type, headers and body.
+
+    Whatever the path, a body ends with a newline, for those who read it in a terminal.
+    """
+    assert answer.content[-1:] in (b"", b"\n") or path.startswith("/ui/"), f"{method} {path}: no newline at the end"
     operation = _operation(method, path)
     if operation is None:
         return
