@@ -104,7 +104,7 @@ class Instance:
             return ended.code == 0
 
 
-def _refuse_to_write(_context: Any, case: Any, _arguments: Any) -> None:
+def refuse_to_write(_context: Any, case: Any, _arguments: Any) -> None:
     """Whatever Schemathesis may think of: no request is sent that could write."""
     if case.method.upper() not in SAFE_METHODS:
         raise RuntimeError(f"{case.method} is not sent in the mode that only reads")
@@ -145,14 +145,14 @@ def main() -> str | None:
     if contract != _own():
         print("Its contract is not that of this checkout. It is held to the one that it serves.")
     if mode.safe:
-        schemathesis.hook("before_call")(_refuse_to_write)
+        schemathesis.hook("before_call")(refuse_to_write)
     began = time.monotonic()
     for number in range(wanted.rounds):
         passed = instance.put(mode.phases & REPEATED if number else mode.phases, wanted.cases, wanted.seed + number)
         seconds = time.monotonic() - began
         print(f"Round {number + 1} of {wanted.rounds}, {seconds:.0f} s: {report}", flush=True)
         if not passed:
-            return f"The contract is broken. Repeat it with SEED={wanted.seed + number} ROUNDS=1."
+            return f"It did not pass: what is wrong stands above. Repeat it with SEED={wanted.seed + number} ROUNDS=1."
     print(f"Reports: {instance.reports}/seed-*/index.html")
     missing = report.missing(mode.phases, CHECKS)
     return f"These were not at work; raise CASES: {', '.join(missing)}" if missing else None

@@ -6,11 +6,13 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.settings import ROOT
 from tests.e2e.stack import Running, edge, free_port, post, service
+from tests.instance import refuse_to_write
 
 COUNT = re.compile(
     r"^Round (\d+) of \d+, \d+ s: Schemathesis: (\d+) cases \((.*?)\), .* (\d+) wrong, seed (\d+)$", re.MULTILINE
@@ -83,6 +85,13 @@ def test_the_full_mode_puts_everything_round_after_round(gunicorn: Running, tmp_
     assert {folder.name for folder in (tmp_path / "reports").iterdir()} == {"seed-1", "seed-2"}
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "post"])
+def test_what_could_write_is_refused_before_it_is_sent(method: str) -> None:
+    """Schemathesis is asked for no such request in that mode; should it make one nevertheless, it stays here."""
+    with pytest.raises(RuntimeError, match="is not sent in the mode that only reads"):
+        refuse_to_write(None, SimpleNamespace(method=method), {})
+
+
 @pytest.mark.parametrize("mode", ["read", "full"])
 def test_it_fails_where_the_contract_is_broken(tmp_path: Path, mode: str) -> None:
     """A copy of the service whose contract promises another health than it has, and that sends it nevertheless."""
@@ -98,7 +107,7 @@ def test_it_fails_where_the_contract_is_broken(tmp_path: Path, mode: str) -> Non
     assert done.returncode != 0
     assert "Its contract is not that of this checkout. It is held to the one that it serves." in done.stdout
     assert "Response violates schema" in done.stdout
-    assert "The contract is broken. Repeat it with SEED=3 ROUNDS=1." in done.stderr
+    assert "It did not pass: what is wrong stands above. Repeat it with SEED=3 ROUNDS=1." in done.stderr
     assert len(COUNT.findall(done.stdout)) == 1
     assert "Response violates schema" in (tmp_path / "reports" / "seed-3" / "index.html").read_text()
 
