@@ -49,6 +49,16 @@ mutate: .venv/dev  ## Break the code on purpose, fault by fault, and show the te
 e2e: .venv/dev .venv-tools/ready  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker (says what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+# What is said on the command line alone, so that nothing in the environment can turn a reader into a writer.
+MODE := read
+CASES := 100
+ROUNDS := 1
+INSTANCE = $(or $(URL),$(error Say which instance, as in: make conformance URL=http://127.0.0.1:8000))
+.PHONY: conformance
+conformance: .venv/dev  ## Put property tests to the instance at URL=…, which MODE=read (default) leaves as it is
+	@$(BIN)/python -m tests.instance '$(INSTANCE)' --mode $(MODE) --cases $(CASES) --rounds $(ROUNDS) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(REPORTS),--reports '$(REPORTS)')
+
 .PHONY: lint
 lint: .venv/dev .venv-bench/ready lint-contract  ## Check types, style and the spec
 	$(BIN)/ruff check .

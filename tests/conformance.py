@@ -1,4 +1,7 @@
-"""The contract's property tests: Schemathesis with all its phases and all its checks, and a count of what it did."""
+"""The contract's property tests: Schemathesis with all its phases and all its checks, and a count of what it did.
+
+`run()` does it for the tests; `tests/instance.py` puts the same to any running instance of the service.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,6 +13,7 @@ from schemathesis.engine.run import PhaseName
 
 from app.settings import ROOT
 
+CONFIGURATION = ROOT / "tests" / "schemathesis.toml"
 PHASES = {PhaseName.EXAMPLES, PhaseName.COVERAGE, PhaseName.FUZZING, PhaseName.STATEFUL_TESTING}
 CHECKS = {
     "allow_header_conformance",
@@ -45,6 +49,10 @@ class Report:
             f"Schemathesis: {self.cases.total()} cases ({phases}), {checks}, {len(self.wrong)} wrong, seed {self.seed}"
         )
 
+    def missing(self, phases: set[PhaseName], checks: set[str]) -> list[str]:
+        """The phases that made no case, and the checks that were applied to none."""
+        return sorted({*phases} - {phase for phase, count in self.cases.items() if count} | checks - set(self.checks))
+
     def note(self, event: events.EngineEvent) -> None:
         """Take down what an event of the engine says."""
         if isinstance(event, events.NonFatalError | events.FatalError):
@@ -60,7 +68,7 @@ class Report:
 
 def configuration() -> SchemathesisConfig:
     """The project's configuration of Schemathesis, the same for tests and for people."""
-    return SchemathesisConfig.from_path(ROOT / "tests" / "schemathesis.toml")
+    return SchemathesisConfig.from_path(CONFIGURATION)
 
 
 def run(schema: Any, max_examples: int) -> Report:

@@ -112,13 +112,13 @@ def by_hand(draw: st.DrawFn) -> Sent:
     return Sent(method, target.encode(), tuple(headers), body, length=draw(st.booleans()))
 
 
-def by_schemathesis() -> st.SearchStrategy[Sent]:
-    """A request that Schemathesis makes out of the spec, to keep to it or to break it."""
+def by_schemathesis(*modes: GenerationMode) -> st.SearchStrategy[Sent]:
+    """A request that Schemathesis makes out of the spec, to keep to it or to break it (either, if it is not said)."""
     schema = schemathesis.openapi.from_path(SPECIFICATION, config=conformance.configuration())
     strategies = [
         operation.as_strategy(generation_mode=mode)
         for operation in _operations(schema)
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        for mode in modes or (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     ]
     return st.one_of(strategies).map(_sent)
 

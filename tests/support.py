@@ -144,7 +144,7 @@ def _operation(method: str, path: str) -> SpecifiedOperation | None:
 
 
 def assert_documented(method: str, path: str, answer: httpx.Response) -> None:
-    """The answer is one that the contract has: status, media type, headers and body."""
+    """The answer is one that the contract has: status, media type, headers, and body with a newline at its end."""
     operation = _operation(method, path)
     if operation is None:
         return
@@ -160,6 +160,7 @@ def assert_documented(method: str, path: str, answer: httpx.Response) -> None:
     media_type = answer.headers["content-type"]
     assert media_type in content, f"{where} as {media_type}, which is not documented"
     assert schema_errors(content[media_type]["schema"], answer.json()) == [], where
+    assert answer.content.endswith(b"\n"), f"{where} without a newline at the end"
 
 
 def _assert_header(where: str, header: Mapping[str, Any], text: str | None) -> None:

@@ -135,3 +135,15 @@ def test_the_contract_served_is_the_contract_kept(client: ContractClient, path: 
     for operation in operations():
         client.request(operation.method, operation.path.replace("{item_id}", "1"))
     assert client.get(path).content == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", path) for path in ("/", "/ui/", "/ui/nope", "/openapi.json", "/openapi.yaml", "/nope", "/items/1/x")),
+        *(("POST", path) for path in ("/", "/ui/", "/openapi.json", "/nope")),
+    ],
+)
+def test_what_is_no_operation_ends_with_a_newline_too(client: ContractClient, method: str, path: str) -> None:
+    """For those who read it in a terminal."""
+    assert client.request(method, path).content.endswith(b"\n")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from app.settings import ROOT
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/curl.md")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"(.*)((?:\n> .*)*)\n((?s:.*))")
 _SPAN = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -57,10 +58,15 @@ def table(text: str, heading: str) -> list[list[str]]:
 
 
 def examples(text: str) -> Iterator[Example]:
-    """The commands of the `console` blocks: a line after `$ `, up to the next, is what it answers."""
+    """The commands of the `console` blocks: a line after `$ `, and those after `> ` right below it.
+
+    What follows, up to the next command, is what it answers.
+    """
     for block in blocks(text, "console"):
         before, *parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
         assert not before, f"{before!r} stands before the first command"
         for part in parts:
-            command, _, shown = part.partition("\n")
-            yield Example(command, shown)
+            found = _COMMAND.fullmatch(part)
+            assert found
+            first, more, shown = found.groups()
+            yield Example(first + more.replace("\n> ", "\n"), shown)

@@ -1,11 +1,14 @@
-"""Every `console` block of the documents is run as it is written, in order, against a new service."""
+"""Every `console` block of a document is run as it is written, in order, against a new service."""
 
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,8 @@ from tests.e2e.stack import service
 from tests.support import operations
 
 ADDRESS = "http://127.0.0.1:8000"
-EXAMPLES = [example for name in DOCUMENTS for example in examples(read(name))]
+COOKBOOK = "docs/curl.md"
+EXAMPLES = [(name, example) for name in DOCUMENTS for example in examples(read(name))]
 # What is another in every run, and counts as the same: a time, a date, a request id that the service has made.
 VARIABLE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
@@ -33,16 +37,24 @@ class Session:
     requests: tuple[tuple[str, str, int], ...]
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """All commands, one after the other; the only thing that is changed in them is the port."""
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not installed (apt-get install curl)")
-    with service(tmp_path_factory.mktemp("service"), ACCESS_LOG="on") as running:
+@cache
+def _session(document: str) -> Session:
+    """All commands of a document, one after the other; the only thing that is changed in them is the port."""
+    with tempfile.TemporaryDirectory() as folder, service(Path(folder), ACCESS_LOG="on") as running:
         address = f"http://127.0.0.1:{running.port}"
-        printed = {example: _run(example.command.replace(ADDRESS, address)) for example in EXAMPLES}
-    requests = ACCESS.findall(running.err.read_text())
+        printed = {
+            example: _run(example.command.replace(ADDRESS, address))
+            for name, example in EXAMPLES
+            if name == document and _absent(example) is None
+        }
+        requests = ACCESS.findall(running.err.read_text())
     return Session(printed, tuple((method, path, int(status)) for method, path, status in requests))
+
+
+def _absent(example: Example) -> str | None:
+    """The program that this command needs and this machine does not have."""
+    words = re.findall(r"\b(?:curl|jq)\b", example.command)
+    return next((program for program in words if shutil.which(program) is None), None)
 
 
 def _run(command: str) -> str:
@@ -64,28 +76,58 @@ def _comparable(text: str) -> str:
     return "\n".join([status, *fields, "", body])
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_the_command_prints_what_is_shown(session: Session, example: Example) -> None:
-    """Status, headers and body, to the letter."""
-    assert _comparable(session.printed[example]) == _comparable(example.shown)
+@pytest.mark.parametrize(("document", "example"), EXAMPLES, ids=str)
+def test_the_command_prints_what_is_shown(document: str, example: Example) -> None:
+    """Status, headers and body, to the letter; and it ends with a newline."""
+    if absent := _absent(example):
+        pytest.skip(f"{absent} is not installed (apt-get install {absent})")
+    printed = _session(document).printed[example]
+    assert _comparable(printed) == _comparable(example.shown)
+    assert printed.endswith("\n")
 
 
-def test_no_command_stands_there_twice() -> None:
+def test_no_command_stands_twice_in_a_document() -> None:
     """The answers are kept by command."""
     assert len(set(EXAMPLES)) == len(EXAMPLES)
 
 
-def test_the_examples_use_every_operation(session: Session) -> None:
-    """An operation counts when it has answered a command of the documents with success."""
-    used = {
-        str(operation)
+def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
+    """A documented status below 400 counts when a command got it from its operation."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed (apt-get install curl)")
+    got = {
+        (str(operation), status)
         for operation in operations()
-        for method, path, status in session.requests
-        if status < 400 and method == operation.method and re.fullmatch(_pattern(operation.path), path)
+        for method, path, status in _session(COOKBOOK).requests
+        if method == operation.method and re.fullmatch(_pattern(operation.path), path)
     }
-    # Whether it is ready, the fixture asks too: so that one is looked up in the commands.
-    assert any(f"{ADDRESS}/readyz" in example.command for example in EXAMPLES)
-    assert used == {str(operation) for operation in operations()}
+    documented = {
+        (str(operation), int(status))
+        for operation in operations()
+        for status in operation.definition["responses"]
+        if int(status) < 400
+    }
+    # Whether it is ready, `service()` asks too: so that one is looked up in the commands.
+    assert any(f"{ADDRESS}/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)
+    assert documented <= got
+
+
+def test_the_cookbook_shows_the_common_errors() -> None:
+    """Whole answers, as a client meets them."""
+    shown = {
+        int(status)
+        for name, example in EXAMPLES
+        if name == COOKBOOK
+        for status in re.findall(r"^HTTP/1\.1 (4\d\d) ", example.shown, re.MULTILINE)
+    }
+    assert shown == {400, 404, 405, 406, 412, 413, 415}
+
+
+def test_the_cookbook_shows_the_methods_that_work_everywhere() -> None:
+    """HEAD and OPTIONS."""
+    commands = [example.command for name, example in EXAMPLES if name == COOKBOOK]
+    assert any(command.startswith("curl -I ") for command in commands)
+    assert any("-X OPTIONS " in command for command in commands)
 
 
 def _pattern(path: str) -> str:

@@ -203,6 +203,19 @@ def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Ru
         yield running
 
 
+@contextlib.contextmanager
+def prism(folder: Path, document: Path, upstream: int) -> Iterator[Running]:
+    """Prism as a proxy that lets nothing pass, in either direction, that breaks the contract in `document`."""
+    program = ROOT / "node_modules" / ".bin" / "prism"
+    if not program.exists():
+        pytest.skip("Prism is not installed (make .venv-tools/ready)")
+    port = free_port()
+    environment = {**os.environ, "PATH": f"{ROOT / '.venv-tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    command = [str(program), "proxy", "--errors", "--port", str(port), str(document), f"http://127.0.0.1:{upstream}"]
+    with _running(command, port, folder, "prism", env=environment) as running:
+        yield running
+
+
 def engine() -> None:
     """Skip the test where no Docker engine answers."""
     if shutil.which("docker") is None:
