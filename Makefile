@@ -41,12 +41,23 @@ TOOLS := .venv-tools/bin
 	PATH="$$PWD/$(TOOLS):$$PATH" npm ci --silent --ignore-scripts
 	touch $@
 
+.PHONY: sdk
+sdk: sdk/ready  ## Generate clients in Python and TypeScript below sdk/ (docs/sdk.md says how to use them)
+
+sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
+	rm -rf sdk/python sdk/typescript
+	PATH="$$PWD/$(TOOLS):$$PATH" openapi-python-client generate --path openapi/items.yaml --config sdk/python.yaml \
+	  --output-path sdk/python --fail-on-warning
+	PATH="$$PWD/$(TOOLS):$$PATH" npx --no-install openapi-typescript openapi/items.yaml --output sdk/typescript/items.ts \
+	  --root-types --root-types-no-schema-prefix
+	touch $@
+
 .PHONY: mutate
 mutate: .venv/dev  ## Break the code on purpose, fault by fault, and show the test that catches each
 	$(BIN)/python -m tests.mutations
 
 .PHONY: e2e
-e2e: .venv/dev .venv-tools/ready  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker (says what it skips)
+e2e: .venv/dev sdk/ready  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker, clients (says what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 # What is said on the command line alone, so that nothing in the environment can turn a reader into a writer.
@@ -126,4 +137,4 @@ profile: .venv-bench/ready  ## Show where a request's time goes
 
 .PHONY: clean
 clean:  ## Remove what was set up; the database in var/ stays
-	rm -rf .venv .venv-bench .venv-tools node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-tools node_modules sdk/ready sdk/python sdk/typescript .mypy_cache .pytest_cache .ruff_cache .hypothesis

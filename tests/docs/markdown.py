@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.settings import ROOT
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/curl.md")
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/curl.md", "docs/sdk.md")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(.*)((?:\n> .*)*)\n((?s:.*))")
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -29,9 +29,14 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+def fenced(text: str) -> list[tuple[str, str]]:
+    """All blocks of code: language and content, in their order."""
+    return _BLOCK.findall(text)
+
+
 def blocks(text: str, *languages: str) -> list[str]:
     """The blocks of code in these languages, in their order."""
-    return [content for language, content in _BLOCK.findall(text) if language in languages]
+    return [content for language, content in fenced(text) if language in languages]
 
 
 def prose(text: str) -> str:

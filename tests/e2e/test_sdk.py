@@ -1,0 +1,271 @@
+"""The contract as generators read it: what `make sdk` and docs/sdk.md make of it is typed, well named, and works."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import venv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.docs.markdown import Example, examples, fenced, read
+from tests.e2e.stack import ROOT, service
+from tests.support import operations, specification
+
+SDK = ROOT / "sdk"
+PYTHON = SDK / "python" / "items_client"
+TYPESCRIPT = SDK / "typescript" / "items.ts"
+CLIENTS = ROOT / "tests" / "e2e" / "clients"
+TOOLS = ROOT / ".venv-tools" / "bin"
+ADDRESS = "http://127.0.0.1:8000"
+DOCUMENT = read("docs/sdk.md")
+OPERATIONS = {str(operation) for operation in operations()}
+SCHEMAS = specification()["components"]["schemas"]
+SORTS = dict(zip(SCHEMAS["ItemSort"]["x-enum-varnames"], SCHEMAS["ItemSort"]["enum"], strict=True))
+INVENTED = re.compile(r"\d|inline|any_?of|one_?of|all_?of|_body\b|Body\b|object\b", re.IGNORECASE)
+"""Parts of the names that generators give to what has none."""
+TRANSCRIPT = """\
+create_item: /items/1 201 "1" Desk lamp, Brass
+get_item: 200 "1" Desk lamp, Brass
+get_item: 304
+replace_item: 200 "2" Chair, no description
+replace_item: 412 Precondition Failed: The item's ETag is "2" now, which If-Match does not name. \
+Get the item and try again.
+update_item: 200 "3" Chair, Oak
+update_item: 200 "4" Chair, no description
+delete_item: 204
+delete_item: 404 Not Found: There is no item 1.
+get_item: 404 Not Found: There is no item 1.
+create_item: 400 Bad Request: The request breaks its contract in 3 places; see errors.
+  /description must not have the character U+0000
+  /name must have at least 1 character; it has 0
+  /name must have more than white space, and no control characters (U+0000 to U+001F, U+007F)
+list_items: 400 Bad Request: limit: must be at least 1
+  limit must be at least 1
+list_items: 10 pages, 1000 items, Item 1000 to Item 1
+"""
+RUBY = """\
+create_item: 201 "1" Desk lamp, no description
+update_item: Brass
+replace_item: 412 Precondition Failed: The item's ETag is "2" now, which If-Match does not name. \
+Get the item and try again.
+list_items: 400 Bad Request: limit: must be at least 1
+  limit must be at least 1
+list_items: Desk lamp
+get_item: 404 Not Found: There is no item 1.
+"""
+
+NONE: Mapping[str, str] = {}
+
+pytestmark = pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)")
+
+
+def _run(*command: str | Path, folder: Path = ROOT, variables: Mapping[str, str] = NONE) -> str:
+    """What the command prints, to stdout and stderr; it must end with 0."""
+    # The make that runs the tests must not pass its flags on to the make that is tested.
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+    path = f"{TOOLS}:{ROOT / 'node_modules' / '.bin'}:{environment['PATH']}"
+    environment |= {"PATH": path, "no_proxy": "127.0.0.1", "NO_COLOR": "1", **variables}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+def test_make_sdk_generates_both_clients_without_a_warning() -> None:
+    """Nothing is printed but what is generated."""
+    printed = _run("make", "--silent", "--what-if=sdk/python.yaml", "sdk")
+    lines = [
+        r"Generating sdk/python",
+        r"✨ openapi-typescript [\d.]+",
+        r"🚀 openapi/items\.yaml → sdk/typescript/items\.ts \[[\d.]+m?s\]",
+    ]
+    assert re.fullmatch("\n".join(lines), printed.strip()), printed
+
+
+def _modules(folder: str) -> Iterator[ast.Module]:
+    files = sorted((PYTHON / folder).rglob("*.py"))
+    assert files
+    yield from (ast.parse(file.read_text()) for file in files)
+
+
+def _models() -> list[ast.ClassDef]:
+    return [node for module in _modules("models") for node in module.body if isinstance(node, ast.ClassDef)]
+
+
+def test_python_names_are_those_of_the_contract() -> None:
+    """A module for each operation, a class for each schema with members or values, a word for each order."""
+    assert {file.stem for file in (PYTHON / "api").rglob("[a-z]*.py")} == OPERATIONS
+    classes = {model.name: model for model in _models()}
+    named = {name for name, schema in SCHEMAS.items() if schema["type"] == "object" or "enum" in schema}
+    assert set(classes) == named
+    sorts = [node for node in classes["ItemSort"].body if isinstance(node, ast.Assign)]
+    assert {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in sorts} == SORTS
+    assert [name for name in {*classes, *OPERATIONS} if INVENTED.search(name)] == []
+
+
+def test_python_types_nothing_as_any() -> None:
+    """Neither a member of a body, nor what a function of an operation takes and returns."""
+    members = [node for model in _models() for node in model.body if isinstance(node, ast.AnnAssign)]
+    functions = [
+        node
+        for module in _modules("api")
+        for node in module.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
+    ]
+    assert len(functions) == 4 * len(OPERATIONS)
+    types = [ast.unparse(node.annotation) for node in members]
+    for function in functions:
+        assert function.returns is not None
+        arguments = (*function.args.args, *function.args.kwonlyargs)
+        types += [ast.unparse(argument.annotation or argument) for argument in arguments]
+        types.append(ast.unparse(function.returns))
+    assert {"str", "NewItem", "ItemPatch", "Response[Item | Problem]", "list[Violation] | Unset"} <= set(types)
+    assert [text for text in types if re.search(r"\bAny\b|\bobject\b", text)] == []
+
+
+def test_typescript_names_are_those_of_the_contract() -> None:
+    """A type for each schema and an entry for each operation; nothing is `any`, nor `unknown` but headers not named."""
+    text = re.sub(r"/\*.*?\*/", "", TYPESCRIPT.read_text(), flags=re.DOTALL)
+    exported = set(re.findall(r"^export (?:type|interface) (\w+)", text, re.MULTILINE))
+    assert set(SCHEMAS) <= exported
+    assert [name for name in exported if INVENTED.search(name)] == []
+    entries = text.partition("export interface operations {")[2]
+    assert set(re.findall(r"^    (\w+): \{$", entries, re.MULTILINE)) == OPERATIONS
+    assert re.findall(r"\bany\b|\bunknown\b", text.replace("[name: string]: unknown;", "")) == []
+
+
+def test_python_client_and_its_use_pass_mypy() -> None:
+    """With `--strict`, the client; with every `Any` refused besides, what uses it."""
+    mypy = (ROOT / ".venv/bin/mypy", "--config-file=", "--strict", "--python-executable", TOOLS / "python")
+    assert _run(*mypy, PYTHON).startswith("Success")
+    strictest = (*mypy, "--disallow-any-expr", "--follow-imports=silent")
+    used = _run(*strictest, CLIENTS / "client.py", variables={"MYPYPATH": f"{SDK}/python"})
+    assert used.startswith("Success")
+
+
+def test_typescript_client_and_its_use_pass_the_compiler() -> None:
+    """With `strict` and more; `client.mts` states that bodies and problems have the types of the contract."""
+    assert _run("tsc", "--project", CLIENTS) == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "variables"),
+    [
+        pytest.param((TOOLS / "python", CLIENTS / "client.py"), {"PYTHONPATH": f"{SDK}/python"}, id="python"),
+        pytest.param(("node", "--disable-warning=ExperimentalWarning", CLIENTS / "client.mts"), {}, id="typescript"),
+    ],
+)
+def test_a_client_does_all_that_the_contract_offers(
+    command: tuple[str | Path, ...], variables: Mapping[str, str], tmp_path: Path
+) -> None:
+    """Create, read, replace, update, delete; 304, 400, 404, 412 as typed problems; a thousand items page by page."""
+    with service(tmp_path, ACCESS_LOG="off") as running:
+        printed = _run(*command, f"http://127.0.0.1:{running.port}", variables=variables)
+    print(printed)
+    assert printed == TRANSCRIPT
+
+
+@dataclass(frozen=True)
+class Followed:
+    """The page docs/sdk.md as followed: in which folder, and what each command printed."""
+
+    folder: Path
+    printed: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
+    """Every command as it is written, in order, in one new folder, and every program saved; only the port differs."""
+    folder = tmp_path_factory.mktemp("followed")
+    venv.create(folder / "venv", with_pip=True)
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    path = f"{folder}/venv/bin:{TOOLS}:{ROOT}/node_modules/.bin:{os.environ['PATH']}"
+    printed = {}
+    names = {"python": "lamp.py", "typescript": "lamp.mts"}
+    with service(tmp_path_factory.mktemp("service"), ACCESS_LOG="off") as running:
+        address = f"http://127.0.0.1:{running.port}"
+        for language, content in fenced(DOCUMENT):
+            if language in names:
+                (folder / names[language]).write_text(content.replace(ADDRESS, address))
+                continue
+            commands = [example.command for example in examples(f"```{language}\n{content}```")] or [content]
+            for command in commands:
+                bash = ("bash", "-euo", "pipefail", "-c", command.replace(ADDRESS, address))
+                output = _run(*bash, folder=folder, variables={"PATH": path, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+                printed[command] = output.replace(address, ADDRESS)
+    return Followed(folder, printed)
+
+
+@pytest.mark.parametrize("example", list(examples(DOCUMENT)), ids=str)
+def test_the_command_of_the_page_prints_what_is_shown(followed: Followed, example: Example) -> None:
+    """To the letter; where nothing is shown, as below `pip`, it ends well."""
+    printed = followed.printed[example.command]
+    assert printed == (example.shown or printed)
+
+
+def test_no_generator_of_the_page_warns(followed: Followed) -> None:
+    """They find nothing in the contract that they cannot read."""
+    generators = [command for command in followed.printed if re.match("(npx )?openapi-", command)]
+    assert len(generators) == 5
+    lines = [line for command in generators for line in followed.printed[command].splitlines()]
+    assert [line for line in lines if re.search(r"(?i)\b(warn|warning|error)s?\b", line)] == []
+
+
+def test_the_programs_of_the_page_are_typed(followed: Followed) -> None:
+    """By mypy and by TypeScript, at their strictest."""
+    python = followed.folder / "venv" / "bin" / "python"
+    mypy = (ROOT / ".venv/bin/mypy", "--config-file=", "--strict", "--python-executable", python)
+    assert _run(*mypy, "lamp.py", folder=followed.folder).startswith("Success")
+    shutil.copy(CLIENTS / "tsconfig.json", followed.folder)
+    configuration = followed.folder / "tsconfig.json"
+    configuration.write_text(configuration.read_text().replace("client.mts", "lamp.mts"))
+    assert _run("tsc", "--project", ".", folder=followed.folder) == ""
+
+
+def _program(name: str, package: str) -> str:
+    program = shutil.which(name)
+    if program is None:
+        pytest.skip(f"{name} is not installed (apt-get install {package})")
+    return program
+
+
+def test_the_client_in_go_compiles(followed: Followed, tmp_path: Path) -> None:
+    """With nothing but Go's own library, and vet has nothing against it."""
+    go = _program("go", "golang-go")
+    folder = followed.folder / "items-go"
+    settings = {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOCACHE": str(tmp_path)}
+    assert _run(go, "vet", ".", folder=folder, variables=settings) == ""
+    assert _run(go, "build", ".", folder=folder, variables=settings) == ""
+    text = "".join(file.read_text() for file in folder.glob("*.go"))
+    assert set(SORTS) <= set(re.findall(r"^\t(\w+) ItemSort = ", text, re.MULTILINE))
+    models = {re.sub("[^a-z]", "", file.stem.removeprefix("model_")) for file in folder.glob("model_*.go")}
+    assert models == {"health", "healthstatus", "item", "itempatch", "itemsort", "itemtocreate", "problem", "violation"}
+
+
+def test_the_client_in_ruby_works(followed: Followed, tmp_path: Path) -> None:
+    """Every file parses without a warning, and the client creates, updates, lists and deletes, and reads problems."""
+    ruby = _program("ruby", "ruby ruby-typhoeus")
+    folder = followed.folder / "items-ruby"
+    files = sorted((folder / "lib").rglob("*.rb"))
+    assert {file.stem for file in files} >= {"item", "new_item", "item_patch", "item_sort", "problem", "violation"}
+    assert _run(ruby, "-w", "-c", *files) == "Syntax OK\n"
+    if subprocess.run([ruby, "-e", "require 'typhoeus'"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("what the client needs is not installed (apt-get install ruby-typhoeus)")
+    with service(tmp_path, ACCESS_LOG="off") as running:
+        printed = _run(ruby, f"-I{folder}/lib", CLIENTS / "client.rb", f"127.0.0.1:{running.port}")
+    print(printed)
+    assert printed == RUBY
