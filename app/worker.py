@@ -4,6 +4,7 @@ Requests that are not HTTP (a Content-Length that is not a number, headers beyon
 application: the server's protocol answers them, and here is the one place where it can be told how.
 """
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -87,9 +88,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
         Who is connected by then but not yet accepted would be sent away when the listening sockets are closed.
         """
-        waiting = [connection for listener in self.sockets for connection in _accept_all(listener.sock)]
+        listeners = [listener.sock.dup() for listener in self.sockets]
         for server in self.servers:
             server.close()
+        await asyncio.sleep(0)  # the loop closes the sockets that the servers had: those here are the last
+        waiting = [connection for listener in listeners for connection in _accept_all(listener)]
         for connection in waiting:
             await self.loop.connect_accepted_socket(lambda: Protocol(self), connection)
         for protocol in list(self.protocols):
@@ -98,6 +101,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
 
 def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
-    with contextlib.suppress(OSError):
+    """Everyone who waits; the socket is closed in the same breath, so that nobody queues up in between."""
+    listener.setblocking(False)
+    with listener, contextlib.suppress(OSError):
         while True:
             yield listener.accept()[0]

@@ -104,7 +104,7 @@ FAULTS = (
     Fault("component-is-described", "components headers ETag description"),
     Fault("component-is-described", "components responses NotFound description", ""),
     Fault("component-is-described", "components links GetItem description"),
-    Fault("member-is-described", "components schemas Health properties status description"),
+    Fault("member-is-described", "components schemas Problem properties title description"),
     Fault("member-is-described", "components schemas ItemDescription description"),
     Fault("example-has-a-summary", "components examples Lamp summary"),
     Fault("body-has-an-example", f"{CREATE} requestBody content application/json examples"),
