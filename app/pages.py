@@ -38,7 +38,11 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
 
     @flask_app.get("/")
     def root() -> Any:
-        return flask.redirect(f"{flask.request.root_path}/ui/")
+        return _redirect("/ui/", 302)
+
+    @flask_app.get("/ui")  # Flask's own redirect would be absolute, with the Host that the client names
+    def ui() -> Any:
+        return _redirect("/ui/", 308)
 
     @flask_app.get("/<any('openapi.yaml', 'openapi.json'):name>")
     def openapi(name: str) -> Any:
@@ -60,6 +64,11 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         return response
 
     flask_app.register_error_handler(HTTPException, _problem)
+
+
+def _redirect(path: str, code: int) -> Any:
+    """A redirect within the service, wherever it is mounted; no host is named."""
+    return flask.redirect(flask.request.root_path + path, code)
 
 
 def _problem(error: HTTPException) -> Any:
