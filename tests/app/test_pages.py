@@ -23,13 +23,50 @@ PAGES = ["/ui/", *(f"/ui/{name}" for name in ASSET_TYPES), *DOCUMENTS]
 each_document = pytest.mark.parametrize("path", DOCUMENTS)
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
 @pytest.mark.parametrize(("path", "status"), [("/", 302), ("/ui", 308)])
 def test_the_way_to_the_ui(client: ContractClient, path: str, status: int) -> None:
     """A redirect within this host, whatever host and prefix the client names."""
-    lies = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "//evil.example"}
+    lies = {
+        "Accept": BROWSER,
+        "Host": "evil.example",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Prefix": "//evil.example",
+    }
     answer = client.get(path, headers=lies)
     assert (answer.status_code, answer.headers["Location"]) == (status, "/ui/")
     assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "accept", [BROWSER, "text/html", "application/json;q=0.5, text/*", "*/*;q=0.1, text/html;q=0.2"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_browser_at_the_root_is_led_to_the_ui(client: ContractClient, method: str, accept: str) -> None:
+    """Whoever would rather have HTML than JSON is one."""
+    answer = client.request(method, "/", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Location"], answer.headers["Vary"]) == (302, "/ui/", "Accept")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "", "application/json", "text/html, application/json", "image/png", "html"])
+def test_anybody_else_at_the_root_is_told_where_things_are(client: ContractClient, accept: str) -> None:
+    """Name and version of the contract, and addresses that are there."""
+    answer = client.get("/", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert (answer.headers["Vary"], answer.text[-2:]) == ("Accept", "}\n")
+    info = yaml.safe_load(SPECIFICATION.read_bytes())["info"]
+    addresses = {
+        "documentation": "/ui/",
+        "openapi": "/openapi.json",
+        "items": "/items",
+        "healthz": "/healthz",
+        "readyz": "/readyz",
+    }
+    assert answer.json() == {"name": info["title"], "version": info["version"], **addresses}
+    assert {client.get(address).status_code for address in addresses.values()} == {200}
+    assert client.head("/", headers={"Accept": accept}).headers["Content-Length"] == str(len(answer.content))
 
 
 def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None:

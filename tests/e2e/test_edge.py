@@ -273,6 +273,7 @@ PASSED_ON = [
     ("GET", "/openapi.json", b"", {}),
     ("GET", "/openapi.yaml", b"", {}),
     ("GET", "/", b"", {}),
+    ("GET", "/", b"", {"Accept": "text/html"}),
     ("GET", "/ui", b"", {}),
     ("GET", "/ui/", b"", {}),
     ("GET", "/ui/swagger-ui.css", b"", {}),
@@ -443,7 +444,12 @@ def test_what_a_client_says_about_itself_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/", "/ui"])
 def test_a_redirect_names_no_host(nginx: Running, path: str) -> None:
     """So it cannot lead away from the one that was asked, whatever the client says."""
-    lies = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "//evil.example"}
+    lies = {
+        "Accept": "text/html",
+        "Host": "evil.example",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Prefix": "//evil.example",
+    }
     assert ask(nginx.port, "GET", path, headers=lies)["Location"] == "/ui/"
 
 
