@@ -17,11 +17,9 @@ UI = ROOT / "app" / "ui"
 UI_FILES = {
     "index.html": UI,
     "initialize.js": UI,
+    "favicon.svg": UI,
     "swagger-ui.css": swagger_ui_path,
     "swagger-ui-bundle.js": swagger_ui_path,
-    "swagger-ui-standalone-preset.js": swagger_ui_path,
-    "favicon-16x16.png": swagger_ui_path,
-    "favicon-32x32.png": swagger_ui_path,
 }
 # Swagger UI writes style attributes of its own; scripts come from files of this service alone.
 CONTENT_SECURITY_POLICY = (

@@ -13,10 +13,9 @@ from tests.support import MADE_REQUEST_ID, ContractClient, assert_problem, opera
 
 ASSET_TYPES = {
     "initialize.js": "text/javascript; charset=utf-8",
+    "favicon.svg": "image/svg+xml; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "favicon-16x16.png": "image/png",
-    "favicon-32x32.png": "image/png",
 }
 DOCUMENTS = {"/openapi.yaml": "application/yaml", "/openapi.json": "application/json"}
 PAGES = ["/ui/", *(f"/ui/{name}" for name in ASSET_TYPES), *DOCUMENTS]
@@ -102,7 +101,17 @@ def test_assets_have_their_types_and_can_be_kept(client: ContractClient, name: s
 
 
 @pytest.mark.parametrize(
-    "name", ["nothing.js", "swagger-ui.js.map", "index.htm", "..%2Fpages.py", "%2e%2e/pages.py", "package.json"]
+    "name",
+    [
+        "nothing.js",
+        "swagger-ui.js.map",
+        "swagger-ui-standalone-preset.js",
+        "favicon-32x32.png",
+        "index.htm",
+        "..%2Fpages.py",
+        "%2e%2e/pages.py",
+        "package.json",
+    ],
 )
 def test_another_file_is_not_there(client: ContractClient, name: str) -> None:
     """Only what the page needs is served, as a 404 problem otherwise."""

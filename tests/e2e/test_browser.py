@@ -104,13 +104,12 @@ def complaints(browser: Any) -> list[str]:
 
 
 def test_an_item_is_created_from_the_documentation(browser: Any, port: int, request: pytest.FixtureRequest) -> None:
-    """`POST /items`, "Try it out", "Execute": 201, the item is there, and nothing in the console."""
+    """`POST /items`, "Execute": 201, the item is there, and nothing in the console."""
     where = request.node.callspec.params["port"]
     browser.get(f"http://127.0.0.1:{port}/")
     assert browser.current_url == f"http://127.0.0.1:{port}/ui/"
     press(browser, f"{CREATE} .opblock-summary")
     keep(browser, f"ui-{where}-opened")
-    press(browser, f"{CREATE} .try-out__btn")
     press(browser, f"{CREATE} .execute")
     status = find(browser, f"{CREATE} .live-responses-table tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
