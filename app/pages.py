@@ -17,6 +17,7 @@ UI = ROOT / "app" / "ui"
 UI_FILES = {
     "index.html": UI,
     "initialize.js": UI,
+    "items.css": UI,
     "favicon.svg": UI,
     "swagger-ui.css": swagger_ui_path,
     "swagger-ui-bundle.js": swagger_ui_path,

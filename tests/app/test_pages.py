@@ -13,6 +13,7 @@ from tests.support import MADE_REQUEST_ID, ContractClient, assert_problem, opera
 
 ASSET_TYPES = {
     "initialize.js": "text/javascript; charset=utf-8",
+    "items.css": "text/css; charset=utf-8",
     "favicon.svg": "image/svg+xml; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
