@@ -10,17 +10,17 @@ from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.settings import ROOT
+from contract import documents
 from contract.problems import Problem, nothing_at
 
 UI = ROOT / "app" / "ui"
 UI_FILES = {
     "index.html": UI,
     "initialize.js": UI,
+    "items.css": UI,
+    "favicon.svg": UI,
     "swagger-ui.css": swagger_ui_path,
     "swagger-ui-bundle.js": swagger_ui_path,
-    "swagger-ui-standalone-preset.js": swagger_ui_path,
-    "favicon-16x16.png": swagger_ui_path,
-    "favicon-32x32.png": swagger_ui_path,
 }
 # Swagger UI writes style attributes of its own; scripts come from files of this service alone.
 CONTENT_SECURITY_POLICY = (
@@ -31,18 +31,33 @@ CONTENT_SECURITY_POLICY = (
 
 def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any]) -> None:
     """Add the pages. `source` is the spec's file as it is; `specification` is what it says, references intact."""
-    documents = {
+    files = {
         "openapi.yaml": (source, "application/yaml"),
         "openapi.json": (json.dumps(specification, indent=2, ensure_ascii=False).encode() + b"\n", "application/json"),
     }
+    about = {"name": specification["info"]["title"], "version": specification["info"]["version"]}
+    addresses = {"documentation": "/ui/", "openapi": "/openapi.json"}
+    addresses |= {path.strip("/"): path for path in specification["paths"] if "{" not in path}
 
     @flask_app.get("/")
     def root() -> Any:
-        return flask.redirect(f"{flask.request.root_path}/ui/")
+        accept = flask.request.accept_mimetypes
+        if accept.quality("text/html") > accept.quality("application/json"):
+            answer = _redirect("/ui/", 302)
+        else:
+            mount = flask.request.root_path
+            links = {name: mount + path for name, path in addresses.items()}
+            answer = Response(documents.encode({**about, **links}), mimetype="application/json")
+        answer.vary.add("Accept")
+        return answer
+
+    @flask_app.get("/ui")  # Flask's own redirect would be absolute, with the Host that the client names
+    def ui() -> Any:
+        return _redirect("/ui/", 308)
 
     @flask_app.get("/<any('openapi.yaml', 'openapi.json'):name>")
     def openapi(name: str) -> Any:
-        content, media_type = documents[name]
+        content, media_type = files[name]
         response = Response(content, mimetype=media_type)
         response.headers["Cache-Control"] = "no-cache"
         response.add_etag()
@@ -60,6 +75,11 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         return response
 
     flask_app.register_error_handler(HTTPException, _problem)
+
+
+def _redirect(path: str, code: int) -> Any:
+    """A redirect within the service, wherever it is mounted; no host is named."""
+    return flask.redirect(flask.request.root_path + path, code)
 
 
 def _problem(error: HTTPException) -> Any:

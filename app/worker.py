@@ -102,7 +102,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
 def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
     """Everyone who waits; the socket is closed in the same breath, so that nobody queues up in between."""
-    listener.setblocking(False)
+    listener.settimeout(0)
     with listener, contextlib.suppress(OSError):
         while True:
             yield listener.accept()[0]

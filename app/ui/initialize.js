@@ -5,5 +5,7 @@ window.ui = SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   filter: true,
+  tryItOutEnabled: true,
+  queryConfigEnabled: false, // or ?url= in a link would show another contract as this one
   validatorUrl: null,
 });

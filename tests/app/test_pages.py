@@ -13,22 +13,60 @@ from tests.support import MADE_REQUEST_ID, ContractClient, assert_problem, opera
 
 ASSET_TYPES = {
     "initialize.js": "text/javascript; charset=utf-8",
+    "items.css": "text/css; charset=utf-8",
+    "favicon.svg": "image/svg+xml; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "favicon-16x16.png": "image/png",
-    "favicon-32x32.png": "image/png",
 }
 DOCUMENTS = {"/openapi.yaml": "application/yaml", "/openapi.json": "application/json"}
 PAGES = ["/ui/", *(f"/ui/{name}" for name in ASSET_TYPES), *DOCUMENTS]
 each_document = pytest.mark.parametrize("path", DOCUMENTS)
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
 @pytest.mark.parametrize(("path", "status"), [("/", 302), ("/ui", 308)])
 def test_the_way_to_the_ui(client: ContractClient, path: str, status: int) -> None:
-    """A redirect within this host."""
-    answer = client.get(path)
-    assert answer.status_code == status
-    assert answer.headers["Location"].removeprefix("http://testserver") == "/ui/"
+    """A redirect within this host, whatever host and prefix the client names."""
+    lies = {
+        "Accept": BROWSER,
+        "Host": "evil.example",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Prefix": "//evil.example",
+    }
+    answer = client.get(path, headers=lies)
+    assert (answer.status_code, answer.headers["Location"]) == (status, "/ui/")
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "accept", [BROWSER, "text/html", "application/json;q=0.5, text/*", "*/*;q=0.1, text/html;q=0.2"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_browser_at_the_root_is_led_to_the_ui(client: ContractClient, method: str, accept: str) -> None:
+    """Whoever would rather have HTML than JSON is one."""
+    answer = client.request(method, "/", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Location"], answer.headers["Vary"]) == (302, "/ui/", "Accept")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "", "application/json", "text/html, application/json", "image/png", "html"])
+def test_anybody_else_at_the_root_is_told_where_things_are(client: ContractClient, accept: str) -> None:
+    """Name and version of the contract, and addresses that are there."""
+    answer = client.get("/", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert (answer.headers["Vary"], answer.text[-2:]) == ("Accept", "}\n")
+    info = yaml.safe_load(SPECIFICATION.read_bytes())["info"]
+    addresses = {
+        "documentation": "/ui/",
+        "openapi": "/openapi.json",
+        "items": "/items",
+        "healthz": "/healthz",
+        "readyz": "/readyz",
+    }
+    assert answer.json() == {"name": info["title"], "version": info["version"], **addresses}
+    assert {client.get(address).status_code for address in addresses.values()} == {200}
+    assert client.head("/", headers={"Accept": accept}).headers["Content-Length"] == str(len(answer.content))
 
 
 def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None:
@@ -64,7 +102,17 @@ def test_assets_have_their_types_and_can_be_kept(client: ContractClient, name: s
 
 
 @pytest.mark.parametrize(
-    "name", ["nothing.js", "swagger-ui.js.map", "index.htm", "..%2Fpages.py", "%2e%2e/pages.py", "package.json"]
+    "name",
+    [
+        "nothing.js",
+        "swagger-ui.js.map",
+        "swagger-ui-standalone-preset.js",
+        "favicon-32x32.png",
+        "index.htm",
+        "..%2Fpages.py",
+        "%2e%2e/pages.py",
+        "package.json",
+    ],
 )
 def test_another_file_is_not_there(client: ContractClient, name: str) -> None:
     """Only what the page needs is served, as a 404 problem otherwise."""
@@ -91,14 +139,14 @@ def test_a_changed_page_is_sent_whole(client: ContractClient, path: str) -> None
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-@pytest.mark.parametrize("path", ["/", "/ui/", "/ui/initialize.js", *DOCUMENTS])
+@pytest.mark.parametrize("path", ["/", "/ui", "/ui/", "/ui/initialize.js", *DOCUMENTS])
 def test_a_page_can_only_be_read(client: ContractClient, method: str, path: str) -> None:
     """405 with the exact Allow, as a problem."""
     detail = f"{method} is not a method of this path; its methods are GET, HEAD, OPTIONS."
     assert_problem(client.request(method, path), 405, detail, headers={"Allow": "GET, HEAD, OPTIONS"})
 
 
-@pytest.mark.parametrize("path", ["/", "/ui/", *DOCUMENTS])
+@pytest.mark.parametrize("path", ["/", "/ui", "/ui/", *DOCUMENTS])
 def test_options_of_a_page_say_the_exact_allow(client: ContractClient, path: str) -> None:
     """And nothing else."""
     answer = client.options(path)

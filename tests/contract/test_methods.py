@@ -11,6 +11,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 READING_PATHS = (
     *PATHS.values(),
     "/",
+    "/ui",
     "/ui/",
     "/ui/initialize.js",
     "/openapi.json",

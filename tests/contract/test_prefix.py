@@ -29,7 +29,14 @@ def test_the_operations_are_there(mounted: ContractClient, path: str) -> None:
     assert mounted.request("TRACE", f"/api{PATHS[path]}").headers["Allow"] == ALLOW[path]
 
 
-def test_the_root_leads_to_the_ui(mounted: ContractClient) -> None:
+@pytest.mark.parametrize(("path", "status"), [("/api/", 302), ("/api/ui", 308)])
+def test_the_way_to_the_ui(mounted: ContractClient, path: str, status: int) -> None:
     """Below the prefix."""
-    answer = mounted.get("/api/")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/api/ui/")
+    answer = mounted.get(path, headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["Location"]) == (status, "/api/ui/")
+
+
+def test_the_root_tells_where_things_are(mounted: ContractClient) -> None:
+    """Below the prefix."""
+    addresses = [value for value in mounted.get("/api/").json().values() if value.startswith("/")]
+    assert addresses == ["/api/ui/", "/api/openapi.json", "/api/items", "/api/healthz", "/api/readyz"]

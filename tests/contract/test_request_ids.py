@@ -16,7 +16,7 @@ ANSWERS: dict[str, Callable[..., httpx.Response]] = {
     "204": lambda client, **sent: client.delete("/items/1", **sent),
     "OPTIONS": lambda client, **sent: client.options("/items", **sent),
     "HEAD": lambda client, **sent: client.head("/items", **sent),
-    "302": lambda client, **sent: client.get("/", **sent),
+    "308": lambda client, **sent: client.get("/ui", **sent),
     "400": lambda client, **sent: client.get("/items?limit=0", **sent),
     "404 of an item": lambda client, **sent: client.get("/items/7", **sent),
     "404 of a path": lambda client, **sent: client.get("/nowhere", **sent),

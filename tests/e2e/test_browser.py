@@ -71,6 +71,14 @@ def port(request: pytest.FixtureRequest) -> int:
     return int(request.getfixturevalue(request.param))
 
 
+def look(browser: Any, width: int, height: int, scheme: str) -> None:
+    """Have a window of this size, on a machine that prefers light or dark."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    preference = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preference)
+
+
 def find(browser: Any, selector: str) -> Any:
     """The element, as soon as it is there to be seen and used."""
 
@@ -104,13 +112,12 @@ def complaints(browser: Any) -> list[str]:
 
 
 def test_an_item_is_created_from_the_documentation(browser: Any, port: int, request: pytest.FixtureRequest) -> None:
-    """`POST /items`, "Try it out", "Execute": 201, the item is there, and nothing in the console."""
+    """`POST /items`, "Execute": 201, the item is there, and nothing in the console."""
     where = request.node.callspec.params["port"]
     browser.get(f"http://127.0.0.1:{port}/")
     assert browser.current_url == f"http://127.0.0.1:{port}/ui/"
     press(browser, f"{CREATE} .opblock-summary")
     keep(browser, f"ui-{where}-opened")
-    press(browser, f"{CREATE} .try-out__btn")
     press(browser, f"{CREATE} .execute")
     status = find(browser, f"{CREATE} .live-responses-table tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
@@ -133,6 +140,28 @@ def test_the_console_is_heard(browser: Any, port: int) -> None:
     assert browser.execute_script("return window.ran") is None
     (complaint,) = complaints(browser)
     assert "Content Security Policy" in complaint
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 1600), (390, 844)], ids=["desktop", "phone"])
+def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: int, scheme: str) -> None:
+    """With every operation open and an answer shown, nothing is wider than the window; and it is dark where asked."""
+    look(browser, width, height, scheme)
+    browser.get(f"http://127.0.0.1:{host}/ui/")
+    find(browser, CREATE)
+    keep(browser, f"ui-{width}-{scheme}")
+    for summary in browser.find_elements(By.CSS_SELECTOR, ".opblock-summary-control"):
+        browser.execute_script("arguments[0].click()", summary)
+    press(browser, f"{CREATE} .execute")
+    find(browser, f"{CREATE} .live-responses-table tbody .response-col_status")
+    browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
+    keep(browser, f"ui-{width}-{scheme}-opened")
+    operations = browser.find_elements(By.CSS_SELECTOR, ".opblock")
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".opblock.is-open")) == len(operations) > 0
+    shown, window = browser.execute_script("return [document.scrollingElement.scrollWidth, innerWidth]")
+    assert (window, shown <= window) == (width, True), f"{shown} px of {window} px"
+    background = browser.execute_script("return getComputedStyle(document.documentElement).backgroundColor")
+    assert background == ("rgb(28, 28, 28)" if scheme == "dark" else "rgba(0, 0, 0, 0)")
 
 
 def test_every_operation_is_shown(browser: Any, port: int) -> None:

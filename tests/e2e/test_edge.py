@@ -273,6 +273,8 @@ PASSED_ON = [
     ("GET", "/openapi.json", b"", {}),
     ("GET", "/openapi.yaml", b"", {}),
     ("GET", "/", b"", {}),
+    ("GET", "/", b"", {"Accept": "text/html"}),
+    ("GET", "/ui", b"", {}),
     ("GET", "/ui/", b"", {}),
     ("GET", "/ui/swagger-ui.css", b"", {}),
 ]
@@ -290,7 +292,7 @@ def test_answers_of_the_service_go_through_as_they_are(
     hops = {"server", "date", "connection", "vary"}
     kept = [(name.lower(), value) for name, value in direct.headers if name.lower() not in hops]
     got = [(name.lower(), value) for name, value in through.headers if name.lower() not in hops]
-    policy = UI_POLICY if path.startswith("/ui/") else API_POLICY
+    policy = UI_POLICY if re.match("/ui(/|$)", path) else API_POLICY
     added = {**SECURITY, "Content-Security-Policy": policy, "X-Request-Id": "same-for-both"}
     own = {name.lower() for name in added}
     assert sorted(pair for pair in got if pair[0] not in own) == sorted(pair for pair in kept if pair[0] not in own)
@@ -415,6 +417,7 @@ def test_what_a_client_says_about_itself_is_replaced(tmp_path: Path) -> None:
         "X-Forwarded-For": "10.0.0.1",
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Prefix": "//evil.example",
         "Forwarded": "for=10.0.0.1",
         "X-Request-Id": "kept",
         "Connection": "close, X-Hop",
@@ -436,6 +439,18 @@ def test_what_a_client_says_about_itself_is_replaced(tmp_path: Path) -> None:
         "Content-Length": "2",
         "Accept-Encoding": "identity",
     }
+
+
+@pytest.mark.parametrize("path", ["/", "/ui"])
+def test_a_redirect_names_no_host(nginx: Running, path: str) -> None:
+    """So it cannot lead away from the one that was asked, whatever the client says."""
+    lies = {
+        "Accept": "text/html",
+        "Host": "evil.example",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Prefix": "//evil.example",
+    }
+    assert ask(nginx.port, "GET", path, headers=lies)["Location"] == "/ui/"
 
 
 def test_http_1_0_without_a_host_is_served(nginx: Running) -> None:
