@@ -431,8 +431,8 @@ FAULTS = (
     Fault(
         "a failed write is not rolled back",
         "db/engine.py",
-        'event.listen(self._writer, "begin", _begin_immediate)',
-        "pass",
+        "_Kept(immediate)]",
+        "_Kept(self._engine)]",
         "tests/db/test_engine.py::test_raise_rolls_back",
     ),
     Fault(

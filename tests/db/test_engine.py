@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.settings import ROOT, Settings
 from db import items
@@ -156,6 +156,36 @@ def test_a_reader_holds_no_lock_when_it_is_done(database: Database, file: Path) 
     other = sqlite3.connect(file, timeout=0)
     assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     other.close()
+
+
+def test_a_connection_stays_open_for_the_next(database: Database) -> None:
+    """Also when the handler finds something to refuse."""
+    with pytest.raises(LookupError), database.read() as first:
+        raise LookupError
+    with database.read() as second:
+        assert second is first
+    with pytest.raises(LookupError), database.write() as writing:
+        raise LookupError
+    with database.write() as again:
+        assert again is writing
+
+
+def test_a_connection_in_which_the_database_failed_is_closed(database: Database) -> None:
+    """Whatever state it is in, the next is a new one."""
+    for use in (database.read, database.write):
+        with pytest.raises(OperationalError, match="no such table"), use() as connection:
+            connection.execute(text("SELECT 1 FROM absent"))
+        assert connection.closed
+        with use() as another:
+            assert items.page(another, "id", None, None, 10) == []
+
+
+def test_nobody_gets_a_connection_that_somebody_has(database: Database) -> None:
+    """One after the other they get those that were left."""
+    with database.read() as first, database.read() as second:
+        assert first is not second
+    with database.read() as third:
+        assert third in (first, second)
 
 
 def test_postgresql_is_spoken_to_with_psycopg_3() -> None:
