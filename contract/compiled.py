@@ -272,7 +272,7 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
             return
         except Exception as error:  # noqa: BLE001 -- the edge of the process
             problem = problem_of(error, self._errors)
-            answer = Answer(problem.status, problem.wire_headers(), problem.body())
+            answer = problem.status, problem.wire_headers(), problem.body()
         await _send(answer, identity.encode(), send, bodiless=scope["method"] == "HEAD")
 
     def _match(self, scope: Scope) -> "tuple[_Served, tuple[str, ...]] | None":

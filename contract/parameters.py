@@ -67,20 +67,33 @@ def cookie_texts(header: str | None) -> dict[str, str]:
         return {}
 
 
-def decode(schema: Mapping[str, Any], text: str) -> Any:
-    """The value that a scalar's text stands for. A text that does not fit the schema's type stays as it is.
+def scalar(schema: Mapping[str, Any]) -> Callable[[str], Any]:
+    """What turns a scalar's text into its value. A text that does not fit the schema's type stays as it is.
 
     Only JSON's own notation is taken: neither `+1`, `1_000` nor `0x1`, all of which Python reads as integers.
     """
-    kind = schema.get("type")
-    if kind == "integer" and _INTEGER.fullmatch(text) and len(text) <= _MAX_DIGITS:
-        return int(text)
-    if kind == "number" and _NUMBER.fullmatch(text) and len(text) <= _MAX_DIGITS:
-        value = float(text)
-        return value if math.isfinite(value) else text
-    if kind == "boolean":
-        return _BOOLEANS.get(text, text)
+    return _DECODERS.get(schema.get("type"), str)
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if _INTEGER.fullmatch(text) and len(text) <= _MAX_DIGITS else text
+
+
+def _number(text: str) -> float | str:
+    if _NUMBER.fullmatch(text) and len(text) <= _MAX_DIGITS and math.isfinite(value := float(text)):
+        return value
     return text
+
+
+def _boolean(text: str) -> bool | str:
+    return _BOOLEANS.get(text, text)
+
+
+def _or_null(decode: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: None if text == "null" else decode(text)
+
+
+_DECODERS: Mapping[Any, Callable[[str], Any]] = {"integer": _integer, "number": _number, "boolean": _boolean}
 
 
 def argument(name: str, place: str) -> str:
@@ -108,18 +121,20 @@ def decoder(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> Decode
     style = parameter.get("style", _DEFAULT_STYLES[place])
     explode = parameter.get("explode", style == "form")
     if declared.get("type") in _SCALARS and style in ("simple", "form"):
-        return lambda texts: _scalar(declared, texts[0]) if len(texts) == 1 else ABSENT
+        one = _or_null(scalar(declared)) if declared.get("nullable") is True else scalar(declared)
+        return lambda texts: one(texts[0]) if len(texts) == 1 else ABSENT
     items = merged(declared.get("items", {}), document)
     if declared.get("type") != "array" or items.get("type") not in _SCALARS or style not in _DELIMITERS:
         raise Uncompilable(f"its parameter {name} has the type {declared.get('type')} in style {style}")
+    each = scalar(items)
     if style == "form" and explode:  # in a cookie, of which there is one, an array of one
-        return lambda texts: [decode(items, text) for text in texts]
+        return lambda texts: [each(text) for text in texts]
     if explode and style != "simple":
         raise Uncompilable(f"its parameter {name} has style {style} with explode")
     delimiter = _DELIMITERS[style]
     around = " \t" if place == "header" else ""
     return lambda texts: (
-        [decode(items, part.strip(around) if around else part) for part in texts[0].split(delimiter)]
+        [each(part.strip(around) if around else part) for part in texts[0].split(delimiter)]
         if len(texts) == 1
         else ABSENT
     )
@@ -167,6 +182,3 @@ class Parameter:
         for path, detail in self._schema.violations(value):
             yield violation(self._parameter, path, detail)
 
-
-def _scalar(declared: Mapping[str, Any], text: str) -> Any:
-    return None if text == "null" and declared.get("nullable") is True else decode(declared, text)

@@ -1,9 +1,9 @@
 """Responses, compiled: what a handler returns, held against the contract on its way to bytes."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import orjson
 from connexion.datastructures import MediaTypeDict
@@ -12,9 +12,9 @@ from werkzeug.utils import get_content_type
 
 from contract import documents
 from contract.negotiation import media_type
-from contract.parameters import decode, merged
+from contract.parameters import merged, scalar
 from contract.problems import MEDIA_TYPE, Problem
-from contract.returned import take_apart
+from contract.returned import Returned, take_apart
 from contract.routes import Operation
 from contract.schemas import Document, Path, Schema
 from contract.violations import pointer
@@ -29,12 +29,8 @@ class ContractBrokenError(Exception):
     """A handler's answer is not in the contract. The message is for the log; the client learns nothing of it."""
 
 
-class Answer(NamedTuple):
-    """An answer as it leaves: its body in one piece, or an iterator over the pieces."""
-
-    status: int
-    headers: WireHeaders
-    body: bytes | Pieces
+# An answer as it leaves: its status, its headers, and its body in one piece or as an iterator over the pieces.
+Answer = tuple[int, WireHeaders, bytes | Pieces]
 
 
 class Header:
@@ -44,14 +40,7 @@ class Header:
         self.name = name
         self.key = name.lower()
         self.required = bool(header.get("required"))
-        self._declared = merged(header.get("schema", {}), document)
-        self._is_text = self._declared.get("type") == "string"
-        self._is_structured = self._declared.get("type") in ("array", "object")
-        self._is_valid = Schema(header.get("schema", {}), document, response=True).is_valid
-
-    def is_valid(self, text: str) -> bool:
-        """Whether the header may have this value. Arrays and objects are taken as they are."""
-        return self._is_structured or self._is_valid(text if self._is_text else decode(self._declared, text))
+        self.is_valid = _header_check(header.get("schema", {}), document)
 
     def fault(self, text: str | None) -> str | None:
         """What is wrong with the header's value, or with its absence."""
@@ -60,6 +49,18 @@ class Header:
         if self.is_valid(text):
             return None
         return f"the header {self.name} has the value {text!r}, which does not fit its schema"
+
+
+def _header_check(schema: Mapping[str, Any], document: Document) -> Callable[[str], bool]:
+    """Whether a header with this schema may have a value. Arrays and objects are taken as they are."""
+    declared = merged(schema, document)
+    is_valid = Schema(schema, document, response=True).is_valid
+    if declared.get("type") in ("array", "object"):
+        return lambda _text: True
+    if declared.get("type") == "string":
+        return is_valid
+    decode = scalar(declared)
+    return lambda text: is_valid(decode(text))
 
 
 class Response:
@@ -76,8 +77,8 @@ class Response:
             for name, header in response.get("headers", {}).items()
             if name not in added and name.lower() != "content-type"  # OpenAPI 3.0.3: Content-Type is ignored here
         ]
-        self._checks = {header.name: (_wire_name(header.key), header.is_valid) for header in self.headers}
-        self._required = {header.name for header in self.headers if header.required}
+        self._checks = {h.name: (_wire_name(h.key), h.is_valid, h.required) for h in self.headers}
+        self._required = sum(header.required for header in self.headers)
         schema = self.schemas[self.only] if self.only is not None and is_json_mimetype(self.only) else None
         self._is_valid = schema.is_valid if schema else None
         self._content_type = (b"content-type", str(self.only).encode())
@@ -89,15 +90,17 @@ class Response:
     def straight(self, data: Any, status: int, headers: dict[str, str]) -> Answer | None:
         """The answer, if all of it is as documented, to the letter; None if that must be looked into."""
         wire: WireHeaders = []
+        missing = self._required
         for name, value in headers.items():
             check = self._checks.get(name)
             if check is None or type(value) is not str or not value.isprintable() or not check[1](value):
                 return None
             wire.append((check[0], value.encode("latin-1")))
-        if not self._required <= headers.keys():
+            missing -= check[2]
+        if missing:
             return None
         if not self.schemas and data is None:
-            return Answer(status, wire, b"")
+            return status, wire, b""
         if self._is_valid is None:
             return None
         try:
@@ -106,7 +109,7 @@ class Response:
         except ValueError:  # not JSON's own types
             return None
         wire.append(self._content_type)
-        return Answer(status, wire, documents.encode(data))
+        return status, wire, documents.encode(data)
 
 
 class Responses:
@@ -118,11 +121,11 @@ class Responses:
     def __init__(self, operation: Operation, document: Document, added: frozenset[str], *, enforce: bool) -> None:
         self._operation_id = operation.operation_id
         self._enforce = enforce
-        self._known: dict[int, Response | None] = {}
         self._documented = {
             status: Response(response, document, added)
             for status, response in operation.definition["responses"].items()
         }
+        self._by_status = {int(status): response for status, response in self._documented.items() if status.isdigit()}
 
     def documented(self, status: int) -> Response | None:
         """The response for a status: its own, that of its class (`4XX`), or the default."""
@@ -131,11 +134,17 @@ class Responses:
 
     def answer(self, returned: Any) -> Answer:
         """The answer that a handler's return value stands for."""
-        data, status, headers, encoded = take_apart(returned)
-        response = self._known.get(status)
-        if response is not None and type(headers) is dict and (answer := response.straight(data, status, headers)):
-            return answer
-        response = self._known[status] = self.documented(status)
+        if type(returned) is tuple and len(returned) == 3:
+            data, status, headers = returned
+            response = self._by_status.get(status) if type(status) is int else None
+            if response is not None and type(headers) is dict and (answer := response.straight(data, status, headers)):
+                return answer
+        return self._examined(take_apart(returned))
+
+    def _examined(self, returned: Returned) -> Answer:
+        """The same, whatever form it has, and with a report of what is wrong."""
+        data, status, headers, encoded = returned
+        response = self.documented(status)
         pairs = [
             (name.lower(), str(value)) for name, value in (headers if isinstance(headers, list) else headers.items())
         ]
@@ -146,23 +155,21 @@ class Responses:
         if response is None:
             self._broken(f"status {status} is not documented")
             named = [] if "content-type" in keys or data is None else [(b"content-type", b"application/json")]
-            return Answer(
-                status, wire + named, data if encoded else b"" if data is None else self._encoded(data, status)
-            )
+            return status, wire + named, data if encoded else b"" if data is None else self._encoded(data, status)
         for header in response.headers:
             if fault := header.fault(keys.get(header.key)):
                 self._broken(f"status {status}: {fault}")
         if not response.schemas:
             if data not in (None, b""):
                 self._broken(f"status {status} has a body, and none is documented")
-            return Answer(status, wire, b"")
+            return status, wire, b""
         name = self._media_type(response, keys.get("content-type"), data, status)
         wire = [pair for pair in wire if pair[0] != b"content-type"]
         content_type = keys.get("content-type", name)
         if "charset" not in content_type:
             content_type = get_content_type(content_type, "utf-8")
         wire.append((b"content-type", content_type.encode("latin-1")))
-        return Answer(status, wire, self._body(response.schema(name), name, data, status, encoded=encoded))
+        return status, wire, self._body(response.schema(name), name, data, status, encoded=encoded)
 
     def problem(self, problem: Problem) -> Answer:
         """The answer for a problem that a handler raised."""
@@ -176,7 +183,7 @@ class Responses:
             schema = response.schemas.get(MEDIA_TYPE)
             if schema is not None:
                 self._check(schema, problem.document(), problem.status)
-        return Answer(problem.status, problem.wire_headers(), problem.body())
+        return problem.status, problem.wire_headers(), problem.body()
 
     def _media_type(self, response: Response, content_type: str | None, data: Any, status: int) -> str:
         usual = "text/plain" if isinstance(data, str) else "application/octet-stream" if isinstance(data, bytes) else ""

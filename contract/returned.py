@@ -26,8 +26,6 @@ def take_apart(returned: Any) -> Returned:
     if type(returned) is not tuple:
         return _from_one(returned)
     data, *rest = returned
-    if len(rest) == 2 and type(rest[0]) is int and type(rest[1]) is dict and data.__class__ in (dict, list):
-        return Returned(data, rest[0], rest[1])
     status = next(
         (int(getattr(part, "value", part) or 0) for part in rest if part is not None and not _is_headers(part)), None
     )
