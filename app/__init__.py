@@ -31,6 +31,7 @@ from app.settings import ROOT, Settings, SettingsError
 from contract import documents
 from contract import handlers as contract_handlers
 from contract.compiled import CompiledContract
+from contract.context import handler_context
 from contract.gateway import Gateway
 from contract.handlers import ContractError, TagResolver
 from contract.stock import FLASK_CONVERTERS, VALIDATORS, BareResponse, LenientRouting, StrictOperation
@@ -90,7 +91,7 @@ def _compiled(settings: Settings, flask_app: Flask, database: Database) -> Calla
     executor = None if database.is_sqlite else ThreadPoolExecutor(database.connections, "handler")
     return lambda app: CompiledContract(
         app,
-        application_context=flask_app.app_context,
+        application_context=handler_context(flask_app),
         errors=ERRORS,
         executor=executor,
         enforce=settings.validate_responses == "enforce",

@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 from connexion.context import _context, _operation, _receive, _scope
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[..., Any]
 ApplicationContext = Callable[[], AbstractContextManager[Any]]
 _READ_ALWAYS = (b"x-request-id", b"accept", b"content-type", b"content-length", b"transfer-encoding")
-_MEMORY = 256  # values of a header that are remembered with what they mean
+_MEMORY = 256  # values of a header, or query strings, that are remembered with what they mean
 
 
 class Body:
@@ -112,11 +113,16 @@ class CompiledOperation:
         self._strict = strict
         self._defaults = {p.argument: p.default for p in parameters if p.default is not ABSENT}
         self._has_mutable_defaults = any(isinstance(default, dict | list) for default in self._defaults.values())
+        are_scalar = all(parameter.is_scalar for parameter in self._query.values())  # or a handler could change them
+        self._remembered_query = lru_cache(_MEMORY)(self._read_query) if are_scalar else self._read_query
+        self._requires_query = any(parameter.required for parameter in self._query.values())
         self._known_queries = self._query.keys() | security_queries
         self._accepted: dict[str, bool] = {}
         taken = inspect.signature(handler).parameters
+        declared = {p.argument for p in parameters} | ({self.body.argument} if self.body else set())
         self._takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
         self._takes = frozenset(taken)
+        self._takes_declared = self._takes_all or declared <= self._takes
         self.wanted = frozenset(
             {*_READ_ALWAYS, *(key for key, _ in self._headers), *([b"cookie"] * bool(self._cookies))}
         )
@@ -136,22 +142,15 @@ class CompiledOperation:
         arguments = deepcopy(self._defaults) if self._has_mutable_defaults else self._defaults.copy()
         found: list[Violation] = []
         for parameter, text in zip(self._path, texts, strict=True):
-            if is_text(text):
+            if text.isascii() or is_text(text):
                 _read(parameter, [text], arguments, found)
             else:
                 found.append(Violation("parameter", parameter.name, NOT_UTF_8.detail))
-        if query_string:
-            try:
-                given = query_texts(query_string)
-            except UnicodeDecodeError:
-                return arguments, [NOT_UTF_8]
-            if self._strict and not given.keys() <= self._known_queries:
-                found += unknown_parameters(given, self._known_queries)
-        else:
-            given = {}
-        for name, parameter in self._query.items():
-            if name in given or parameter.required:
-                _read(parameter, given.get(name, []), arguments, found)
+        if query_string or self._requires_query:
+            read_query = self._remembered_query if len(query_string) < _MEMORY else self._read_query
+            values, wrong = read_query(query_string)
+            arguments |= values
+            found += wrong
         for key, parameter in self._headers:
             if key in headers:
                 _read(parameter, [headers[key]], arguments, found)
@@ -163,11 +162,28 @@ class CompiledOperation:
                 _read(parameter, [cookies[parameter.name]] if parameter.name in cookies else [], arguments, found)
         return arguments, found
 
-    def taken(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Those of the arguments that the handler takes."""
-        if self._takes_all or arguments.keys() <= self._takes:
+    def _read_query(self, query_string: bytes) -> tuple[dict[str, Any], list[Violation]]:
+        """The arguments in a query string, and its violations."""
+        arguments: dict[str, Any] = {}
+        try:
+            given = query_texts(query_string)
+        except UnicodeDecodeError:
+            return arguments, [NOT_UTF_8]
+        found: list[Violation] = []
+        if self._strict and not given.keys() <= self._known_queries:
+            found += unknown_parameters(given, self._known_queries)
+        for name, parameter in self._query.items():
+            if name in given or parameter.required:
+                _read(parameter, given.get(name, []), arguments, found)
+        return arguments, found
+
+    def taken(self, arguments: dict[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the arguments, and of what security knows of the client, that the handler takes."""
+        if context:
+            arguments |= context
+        elif self._takes_declared:
             return arguments
-        return {name: value for name, value in arguments.items() if name in self._takes}
+        return {name: value for name, value in arguments.items() if self._takes_all or name in self._takes}
 
 
 def _read(parameter: Parameter, texts: list[str], arguments: dict[str, Any], found: list[Violation]) -> None:
@@ -266,14 +282,26 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
         headers = _wanted(scope["headers"], operation.wanted)
         identity = identify(headers.get(b"x-request-id"))
         try:
-            answer = await self._answer(served, scope, receive, headers, texts)
+            status, wire, body = await self._answer(served, scope, receive, headers, texts)
         except ClientDisconnect:
             logger.debug("The client went away before its request was complete")
             return
         except Exception as error:  # noqa: BLE001 -- the edge of the process
             problem = problem_of(error, self._errors)
-            answer = problem.status, problem.wire_headers(), problem.body()
-        await _send(answer, identity.encode(), send, bodiless=scope["method"] == "HEAD")
+            status, wire, body = problem.status, problem.wire_headers(), problem.body()
+        wire.append((b"x-request-id", identity.encode()))
+        is_bodiless = scope["method"] == "HEAD"
+        if isinstance(body, bytes):
+            if status not in (204, 304):
+                wire.append((b"content-length", b"%d" % len(body)))
+            await send({"type": "http.response.start", "status": status, "headers": wire})
+            await send({"type": "http.response.body", "body": b"" if is_bodiless else body})
+            return
+        await send({"type": "http.response.start", "status": status, "headers": wire})
+        if not is_bodiless:
+            async for piece in _pieces(body):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     def _match(self, scope: Scope) -> "tuple[_Served, tuple[str, ...]] | None":
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -319,7 +347,7 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
         _receive.set(receive)
         _operation.set(served.connexion_operation)
         _context.set(context)
-        arguments = operation.taken(arguments | context if context else arguments)
+        arguments = operation.taken(arguments, context)
         try:
             if operation.is_async:
                 with self._application_context():
@@ -363,22 +391,6 @@ def _wanted(headers: list[tuple[bytes, bytes]], wanted: frozenset[bytes]) -> dic
             between = "; " if name == b"cookie" else ", "
             texts[name] = f"{texts[name]}{between}{text}" if name in texts else text
     return texts
-
-
-async def _send(answer: Answer, identity: bytes, send: Send, *, bodiless: bool) -> None:
-    status, headers, body = answer
-    headers.append((b"x-request-id", identity))
-    if isinstance(body, bytes):
-        if status not in (204, 304):
-            headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if bodiless else body})
-        return
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    if not bodiless:
-        async for piece in _pieces(body):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
 
 
 async def _pieces(body: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[bytes]:

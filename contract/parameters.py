@@ -164,7 +164,9 @@ class Parameter:
         self.place = str(parameter["in"])
         self.argument = argument(self.name, self.place)
         self.decode = decoder(parameter, document)
-        self.default = merged(parameter["schema"], document).get("default", ABSENT)
+        declared = merged(parameter["schema"], document)
+        self.is_scalar = declared.get("type", "string") in _SCALARS
+        self.default = declared.get("default", ABSENT)
         self.required = bool(parameter.get("required"))
         self._schema = Schema(parameter["schema"], document)
         self.is_valid = self._schema.is_valid

@@ -64,7 +64,7 @@ def build(
             0,
             lambda app: CompiledContract(
                 app,
-                application_context=flask_app.app_context,
+                application_context=handler_context(flask_app),
                 errors=errors,
                 executor=executor,
                 enforce=enforce,
