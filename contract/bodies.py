@@ -1,5 +1,7 @@
 """Request bodies: read whole, and no more of them than the contract allows."""
 
+import math
+
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
@@ -13,11 +15,7 @@ def limited(receive: Receive, length: str | None, limit: int) -> Receive:
 
     `length` is the `Content-Length` header: 400 if it is not a number.
     """
-    if length is not None:
-        if not (length.isascii() and length.isdigit()):
-            raise Problem(400, "Content-Length must be a number of bytes.")
-        if len(length) > 18 or int(length) > limit:
-            raise _too_large(limit)
+    check_length(length, limit)
     received = 0
 
     async def receive_limited() -> Message:
@@ -31,18 +29,32 @@ def limited(receive: Receive, length: str | None, limit: int) -> Receive:
     return receive_limited
 
 
-async def read(receive: Receive) -> bytes:
-    """The whole body of a request, however it was sent."""
+def check_length(length: str | None, limit: int) -> None:
+    """Refuse a body whose `Content-Length` is above `limit` bytes (413) or no number (400)."""
+    if length is not None:
+        if not (length.isascii() and length.isdigit()):
+            raise Problem(400, "Content-Length must be a number of bytes.")
+        if len(length) > 18 or int(length) > limit:
+            raise _too_large(limit)
+
+
+async def read(receive: Receive, limit: float = math.inf) -> bytes:
+    """The whole body of a request, however it was sent; 413 if it is larger than `limit` bytes."""
     chunks: list[bytes] = []
+    received = 0
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        chunks.append(message.get("body", b""))
+        chunk = message.get("body", b"")
+        received += len(chunk)
+        if received > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _too_large(limit: int) -> Problem:
-    return Problem(413, f"The body may have at most {limit} bytes.")
+def _too_large(limit: float) -> Problem:
+    return Problem(413, f"The body may have at most {limit:.0f} bytes.")

@@ -29,7 +29,7 @@ from contract import bodies, documents, negotiation
 from contract.gateway import ADDED_HEADERS, ErrorMap, identify, problem_of
 from contract.parameters import ABSENT, NOT_UTF_8, Parameter, cookie_texts, is_text, query_texts, unknown_parameters
 from contract.problems import Problem, Violation, bad_request
-from contract.responses import Answer, Responses
+from contract.responses import Responses
 from contract.routes import Operation, Routes, route_path
 from contract.schemas import Document, Schema, Uncompilable, resolve
 from contract.violations import pointer
@@ -112,7 +112,8 @@ class CompiledOperation:
         self._path = [by_name[name] for name in path_parameters]
         self._strict = strict
         self._defaults = {p.argument: p.default for p in parameters if p.default is not ABSENT}
-        self._has_mutable_defaults = any(isinstance(default, dict | list) for default in self._defaults.values())
+        are_mutable = any(isinstance(default, dict | list) for default in self._defaults.values())
+        self._fresh_defaults = deepcopy if are_mutable else dict
         are_scalar = all(parameter.is_scalar for parameter in self._query.values())  # or a handler could change them
         self._remembered_query = lru_cache(_MEMORY)(self._read_query) if are_scalar else self._read_query
         self._requires_query = any(parameter.required for parameter in self._query.values())
@@ -139,10 +140,13 @@ class CompiledOperation:
         self, query_string: bytes, texts: tuple[str, ...], headers: Mapping[bytes, str]
     ) -> tuple[dict[str, Any], list[Violation]]:
         """The handler's arguments out of path, query, headers and cookies, and the violations there are."""
-        arguments = deepcopy(self._defaults) if self._has_mutable_defaults else self._defaults.copy()
+        arguments = self._fresh_defaults(self._defaults)
         found: list[Violation] = []
         for parameter, text in zip(self._path, texts, strict=True):
-            if text.isascii() or is_text(text):
+            value = parameter.decode_one(text)
+            if text.isascii() and parameter.is_valid(value):
+                arguments[parameter.argument] = value
+            elif is_text(text):
                 _read(parameter, [text], arguments, found)
             else:
                 found.append(Violation("parameter", parameter.name, NOT_UTF_8.detail))
@@ -282,13 +286,34 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
         headers = _wanted(scope["headers"], operation.wanted)
         identity = identify(headers.get(b"x-request-id"))
         try:
-            status, wire, body = await self._answer(served, scope, receive, headers, texts)
+            operation.check_accept(headers.get(b"accept"))
+            if served.is_immediate and b"content-length" not in headers and b"transfer-encoding" not in headers:
+                arguments, wrong = operation.arguments(scope["query_string"], texts, headers)
+                context: dict[str, Any] = {}
+            else:
+                arguments, wrong, receive, context = await self._received(served, scope, receive, headers, texts)
+            if wrong:
+                raise bad_request(wrong)  # noqa: TRY301 -- a function more costs what it does
+            _scope.set(scope)
+            _receive.set(receive)
+            _operation.set(served.connexion_operation)
+            _context.set(context)
+            arguments = operation.taken(arguments, context)
+            try:
+                if self._executor is None and not operation.is_async:
+                    with self._application_context():
+                        returned = operation.handler(**arguments)
+                else:
+                    returned = await self._awaited(operation, arguments)
+                status, wire, body = operation.responses.answer(returned)
+            except Problem as problem:
+                status, wire, body = operation.responses.problem(problem)
         except ClientDisconnect:
             logger.debug("The client went away before its request was complete")
             return
         except Exception as error:  # noqa: BLE001 -- the edge of the process
-            problem = problem_of(error, self._errors)
-            status, wire, body = problem.status, problem.wire_headers(), problem.body()
+            unforeseen = problem_of(error, self._errors)
+            status, wire, body = unforeseen.status, unforeseen.wire_headers(), unforeseen.body()
         wire.append((b"x-request-id", identity.encode()))
         is_bodiless = scope["method"] == "HEAD"
         if isinstance(body, bytes):
@@ -316,52 +341,41 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
                 return (operation, match.groups()) if operation is not None else None
         return None
 
-    async def _answer(
+    async def _received(
         self,
         served: "_Served",
         scope: Scope,
         receive: Receive,
         headers: Mapping[bytes, str],
         texts: tuple[str, ...],
-    ) -> Answer:
+    ) -> tuple[dict[str, Any], list[Violation], Receive, dict[str, Any]]:
+        """The arguments of an operation that has a body or security, their violations, and what is left to receive."""
         operation = served.operation
-        operation.check_accept(headers.get(b"accept"))
         media_type = operation.body.media_type(headers) if operation.body else None
-        length = headers.get(b"content-length")
-        if length is not None or b"transfer-encoding" in headers:
-            receive = bodies.limited(receive, length, self._limit)
+        bodies.check_length(headers.get(b"content-length"), self._limit)
         context: dict[str, Any] = {}
+        if served.security is not None or operation.body is None:
+            receive = bodies.limited(receive, None, self._limit)
         if served.security is not None:
             scope.setdefault("extensions", {})["connexion_context"] = context
             await served.security(scope, receive, _no_send)
-        arguments, found = operation.arguments(scope["query_string"], texts, headers)
+        arguments, wrong = operation.arguments(scope["query_string"], texts, headers)
         if operation.body:
-            content = await bodies.read(receive)
+            content = await bodies.read(receive, self._limit)
             receive = _replay(content, receive)
-            document, wrong = operation.body.parse(content, media_type)
+            document, violations = operation.body.parse(content, media_type)
             arguments[operation.body.argument] = document
-            found += wrong
-        if found:
-            raise bad_request(found)
-        _scope.set(scope)
-        _receive.set(receive)
-        _operation.set(served.connexion_operation)
-        _context.set(context)
-        arguments = operation.taken(arguments, context)
-        try:
-            if operation.is_async:
-                with self._application_context():
-                    returned = await operation.handler(**arguments)
-            elif self._executor is None:
-                with self._application_context():
-                    returned = operation.handler(**arguments)
-            else:
-                loop = asyncio.get_running_loop()
-                run = copy_context().run
-                returned = await loop.run_in_executor(self._executor, run, self._in_context, operation, arguments)
-            return operation.responses.answer(returned)
-        except Problem as problem:
-            return operation.responses.problem(problem)
+            wrong += violations
+        return arguments, wrong, receive, context
+
+    async def _awaited(self, operation: CompiledOperation, arguments: dict[str, Any]) -> Any:
+        """What the handler returns, if that must be waited for."""
+        if operation.is_async:
+            with self._application_context():
+                return await operation.handler(**arguments)
+        run = copy_context().run
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, run, self._in_context, operation, arguments)
 
     def _in_context(self, operation: CompiledOperation, arguments: dict[str, Any]) -> Any:
         with self._application_context():
@@ -374,12 +388,13 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
 class _Served:
     """A compiled operation with what Connexion has of it."""
 
-    __slots__ = ("connexion_operation", "operation", "security")
+    __slots__ = ("connexion_operation", "is_immediate", "operation", "security")
 
     def __init__(self, operation: CompiledOperation, connexion_operation: Any, security: Any) -> None:
         self.operation = operation
         self.connexion_operation = connexion_operation
         self.security = security
+        self.is_immediate = operation.body is None and security is None
 
 
 def _wanted(headers: list[tuple[bytes, bytes]], wanted: frozenset[bytes]) -> dict[bytes, str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
+from types import TracebackType
+from typing import Self
 
 from flask import Flask, appcontext_popped, appcontext_pushed, appcontext_tearing_down
 from flask.ctx import AppContext
@@ -14,17 +16,18 @@ class HandlerContext(AppContext):
     Signals are sent and teardown functions are called as ever, once there are any.
     """
 
-    def push(self) -> None:
-        """Bind the context, as `with` does."""
+    def __enter__(self) -> Self:
+        """Bind the context."""
         if appcontext_pushed.receivers:
-            super().push()
+            self.push()
         else:
             self._cv_tokens.append(_cv_app.set(self))
+        return self
 
-    def pop(self, exc: BaseException | None = None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         """Unbind it."""
         if self.app.teardown_appcontext_funcs or appcontext_tearing_down.receivers or appcontext_popped.receivers:
-            super().pop(exc)
+            self.pop(error)
         else:
             _cv_app.reset(self._cv_tokens.pop())
 

@@ -102,13 +102,14 @@ def argument(name: str, place: str) -> str:
     return str(sanitized(name)) if place in ("path", "query") else re.sub(r"[^0-9a-z_]", "_", name.lower())
 
 
-Decoder = Callable[[list[str]], Any]
+Decoder = Callable[[str], Any]
+ManyDecoder = Callable[[list[str]], Any]
 
 
-def decoder(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> Decoder:
-    """What turns the texts of a parameter into its value, or into `ABSENT` when they are too many for one value.
+def decoders(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> tuple[Decoder, ManyDecoder]:
+    """What turns one text of a parameter into its value, and any number of them; `ABSENT` when they are too many.
 
-    It knows strings, numbers and booleans everywhere, and arrays of them as `simple` (path, header), `form` (query,
+    They know strings, numbers and booleans everywhere, and arrays of them as `simple` (path, header), `form` (query,
     cookie), and without explode `spaceDelimited` and `pipeDelimited` (query). Raises `Uncompilable`
     for all else.
     """
@@ -122,22 +123,26 @@ def decoder(parameter: Mapping[str, Any], document: Mapping[str, Any]) -> Decode
     explode = parameter.get("explode", style == "form")
     if declared.get("type") in _SCALARS and style in ("simple", "form"):
         one = _or_null(scalar(declared)) if declared.get("nullable") is True else scalar(declared)
-        return lambda texts: one(texts[0]) if len(texts) == 1 else ABSENT
+        return one, _once(one)
     items = merged(declared.get("items", {}), document)
     if declared.get("type") != "array" or items.get("type") not in _SCALARS or style not in _DELIMITERS:
         raise Uncompilable(f"its parameter {name} has the type {declared.get('type')} in style {style}")
-    each = scalar(items)
+    element = scalar(items)
     if style == "form" and explode:  # in a cookie, of which there is one, an array of one
-        return lambda texts: [each(text) for text in texts]
+        return lambda text: [element(text)], lambda texts: [element(text) for text in texts]
     if explode and style != "simple":
         raise Uncompilable(f"its parameter {name} has style {style} with explode")
     delimiter = _DELIMITERS[style]
     around = " \t" if place == "header" else ""
-    return lambda texts: (
-        [each(part.strip(around) if around else part) for part in texts[0].split(delimiter)]
-        if len(texts) == 1
-        else ABSENT
-    )
+
+    def split(text: str) -> list[Any]:
+        return [element(part.strip(around) if around else part) for part in text.split(delimiter)]
+
+    return split, _once(split)
+
+
+def _once(decode: Decoder) -> ManyDecoder:
+    return lambda texts: decode(texts[0]) if len(texts) == 1 else ABSENT
 
 
 def merged(schema: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,14 +161,14 @@ def violation(parameter: Mapping[str, Any], path: tuple[str, ...], detail: str) 
 
 
 class Parameter:
-    """One parameter of an operation, compiled. Raises `Uncompilable` for what `decoder()` does not know."""
+    """One parameter of an operation, compiled. Raises `Uncompilable` for what `decoders()` do not know."""
 
     def __init__(self, parameter: Mapping[str, Any], document: Document) -> None:
         self._parameter = parameter
         self.name = str(parameter["name"])
         self.place = str(parameter["in"])
         self.argument = argument(self.name, self.place)
-        self.decode = decoder(parameter, document)
+        self.decode_one, self.decode = decoders(parameter, document)
         declared = merged(parameter["schema"], document)
         self.is_scalar = declared.get("type", "string") in _SCALARS
         self.default = declared.get("default", ABSENT)
@@ -183,4 +188,3 @@ class Parameter:
             return
         for path, detail in self._schema.violations(value):
             yield violation(self._parameter, path, detail)
-

@@ -34,7 +34,7 @@ from contract.parameters import (
     NOT_UTF_8,
     argument,
     cookie_texts,
-    decoder,
+    decoders,
     header_text,
     is_text,
     query_texts,
@@ -131,7 +131,7 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
 
 def _is_known(parameter: Mapping[str, Any]) -> bool:
     try:
-        decoder(parameter, {})
+        decoders(parameter, {})
     except Uncompilable:
         return False
     return True
@@ -148,7 +148,8 @@ def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, An
     if parameter["in"] == "path" and not is_text(texts[0]):
         yield violation(parameter, (), NOT_UTF_8.detail)
         return
-    value = decoder(parameter, {})(texts)
+    _, decode = decoders(parameter, {})
+    value = decode(texts)
     if value is ABSENT:
         yield violation(parameter, (), "is given more than once")
         return

@@ -89,8 +89,8 @@ FAULTS = (
     Fault(
         "a repeated parameter's first value is taken",
         "contract/parameters.py",
-        "_scalar(declared, texts[0]) if len(texts) == 1 else ABSENT",
-        "_scalar(declared, texts[0])",
+        "decode(texts[0]) if len(texts) == 1 else ABSENT",
+        "decode(texts[0])",
         "tests/contract/test_parameters.py::test_a_parameter_given_twice_is_refused",
     ),
     Fault(
@@ -174,8 +174,8 @@ FAULTS = (
     Fault(
         "a later answer's headers may be missing (compiled)",
         "contract/responses.py",
-        "if not self._required <= headers.keys()",
-        "if not self",
+        "if missing:",
+        "if missing < 0:",
         "tests/contract/test_failures.py::test_a_handler_that_kept_its_contract_before_is_watched_all_the_same",
     ),
     Fault(
@@ -288,7 +288,7 @@ FAULTS = (
     Fault(
         "the request id is not sent (compiled)",
         "contract/compiled.py",
-        'headers.append((b"x-request-id", identity))',
+        'wire.append((b"x-request-id", identity.encode()))',
         "pass",
         "tests/contract/test_request_ids.py::test_a_sane_request_id_is_taken",
     ),
@@ -302,15 +302,15 @@ FAULTS = (
     Fault(
         "a body in chunks has no limit",
         "contract/bodies.py",
-        "if received > limit",
-        "if received < 0",
+        'received += len(message.get("body", b""))',
+        "pass",
         "tests/contract/test_bodies.py::test_a_body_beyond_the_limit_in_chunks_is_413",
     ),
     Fault(
         "a body in chunks has no limit (compiled)",
-        "contract/compiled.py",
-        'if length is not None or b"transfer-encoding" in headers',
-        "if length is not None",
+        "contract/bodies.py",
+        "received += len(chunk)",
+        "pass",
         "tests/contract/test_bodies.py::test_a_body_beyond_the_limit_in_chunks_is_413",
     ),
     Fault(
@@ -330,8 +330,8 @@ FAULTS = (
     Fault(
         "an answer to HEAD has a body (compiled)",
         "contract/compiled.py",
-        'bodiless=scope["method"] == "HEAD"',
-        "bodiless=False",
+        'is_bodiless = scope["method"] == "HEAD"',
+        "is_bodiless = False",
         "tests/contract/test_methods.py::test_no_byte_of_a_body_is_sent_to_head",
     ),
     Fault(
