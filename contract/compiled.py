@@ -209,7 +209,12 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
         document = Document(specification.raw)
         base = specification.base_path if base_path is None else base_path
         self._limit = document.get("x-body-limit", bodies.DEFAULT_LIMIT)
-        for route in Routes(document, base).by_precedence:
+        try:
+            routes = Routes(document, base)
+        except Uncompilable as reason:
+            logger.info("Every operation is served by Connexion: %s", reason)
+            return
+        for route in routes.by_precedence:
             served = {}
             for method, operation in route.operations.items():
                 try:

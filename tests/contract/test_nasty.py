@@ -342,6 +342,8 @@ ANSWERS = [
     *(_get(f"/texts/{kind}", Reply(200, b"x", TEXT)) for kind in ("named", "flask")),
     _get("/texts/generator", Reply(200, "aé".encode(), TEXT)),
     _get("/texts/empty", Reply(200, b"", TEXT)),
+    _get("/texts/long-enough", Reply(200, "é".encode() * 100, TEXT)),
+    *(_get(f"/texts/{kind}", broken()) for kind in ("long", "long-bytes", "long-flask")),
     _get("/xml", Reply(200, b"<x/>", "application/xml; charset=utf-8")),
     *(
         _get(f"/bytes/{kind}", Reply(200, b"\x00\xff", "application/octet-stream"))
@@ -371,19 +373,12 @@ FAULTS = {
     "other-header": "status 200: the header X-May has the value 'A', which does not fit its schema",
     "body-where-none-is": "status 204 has a body, and none is documented",
     "class": "status 418: the body does not fit its schema: /why is required (it is of type nothing)",
+    "pieces": "status 299 is not documented",
     "problem": "problem 503 is not documented",
+    "problem-media-type": "problem 418 cannot have the media type application/problem+json",
 }
-STOCK_NOTICES = (
-    "status",
-    "empty-status",
-    "media-type",
-    "named-media-type",
-    "body",
-    "no-body",
-    "not-json",
-    "bad-json",
-    "missing-header",
-)
+REFUSED_BY_CONNEXION = ("named-media-type", "not-json")  # before there is an answer to judge
+NOT_SEEN_IN_STOCK = ("body-where-none-is",)  # it is in the table of differences
 MUST = {"X-Must": "1"}
 LOGGED_ONLY = {  # what is sent although it is not in the contract
     "status": Reply(299, {"id": 1}, headers=MUST),
@@ -394,7 +389,13 @@ LOGGED_ONLY = {  # what is sent although it is not in the contract
     "wrong-header": Reply(200, {"id": 1}, headers={"X-Must": "10"}),
     "bad-json": Reply(200, b"{", headers=MUST),
     "class": Reply(418, {"what": 1}),
+    "pieces": Reply(299, b"x" * 100, TEXT, MUST),
     "problem": problem(503, "Not in the contract."),
+    "problem-media-type": problem(418, "Not in the contract."),
+}
+LOGGED_ONLY_IN_STOCK = LOGGED_ONLY | {  # stock gives an answer without a body a media type, and leaves out `null`
+    "empty-status": Reply(299, headers=MUST | dict(JSON)),
+    "no-body": Reply(200, headers=MUST | dict(JSON)),
 }
 EXCHANGES = PARAMETERS + BODIES + ANSWERS
 
@@ -497,25 +498,33 @@ def test_a_handler_can_read_the_body_from_the_request(services: dict[str, Servic
     Reply(200, {"same": True}).check(Request("POST", "/reread", body={"a": 1}).put_to(services["compiled"]))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FAULTS])  # noqa: C416
-def test_a_broken_contract_is_a_500_and_a_report(services: dict[str, Service], kind: str) -> None:
+@pytest.mark.parametrize(
+    ("pipeline", "kind"),
+    [
+        *(("compiled", kind) for kind in FAULTS),
+        *(("stock", kind) for kind in FAULTS if kind not in NOT_SEEN_IN_STOCK + REFUSED_BY_CONNEXION),
+    ],
+)
+def test_a_broken_contract_is_a_500_and_a_report(services: dict[str, Service], pipeline: str, kind: str) -> None:
     """The client gets the request id, the log operation, status and place."""
     with listening("contract.gateway", logging.ERROR) as said:
-        broken().check(Request("GET", f"/faults/{kind}").put_to(services["compiled"]))
+        broken().check(Request("GET", f"/faults/{kind}").put_to(services[pipeline]))
     (line,) = said
     assert f"The handler get_fault broke its contract: {FAULTS[kind]}" in line.replace("\\'", "'")
 
 
-@pytest.mark.parametrize("kind", STOCK_NOTICES)
-def test_a_broken_contract_is_a_500(service: Service, kind: str) -> None:
-    """What the stock pipeline notices; the rest is in the table of differences."""
-    broken().check(Request("GET", f"/faults/{kind}").put_to(service))
+@pytest.mark.parametrize("kind", REFUSED_BY_CONNEXION)
+def test_what_connexion_refuses_to_send_is_a_500(services: dict[str, Service], kind: str) -> None:
+    """And in the log in its own words."""
+    with listening("contract.gateway", logging.ERROR) as said:
+        broken().check(Request("GET", f"/faults/{kind}").put_to(services["stock"]))
+    assert len(said) == 1
 
 
-def test_every_violation_of_a_body_is_reported(services: dict[str, Service]) -> None:
+def test_every_violation_of_a_body_is_reported(service: Service) -> None:
     """Each with its pointer and the type of what is there."""
     with listening("contract.gateway", logging.ERROR) as said:
-        Request("GET", "/faults/body").put_to(services["compiled"])
+        Request("GET", "/faults/body").put_to(service)
     (line,) = said
     for place in (
         "/id must be an integer (it is of type str)",
@@ -526,10 +535,10 @@ def test_every_violation_of_a_body_is_reported(services: dict[str, Service]) -> 
         assert place in line
 
 
-@pytest.fixture(scope="module")
-def lenient() -> Iterator[Service]:
-    """The nasty spec compiled, its answers only watched."""
-    with serving("nasty", "compiled", enforce=False) as started:
+@pytest.fixture(scope="module", params=PIPELINES)
+def lenient(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """The nasty spec, its answers only watched."""
+    with serving("nasty", request.param, enforce=False) as started:
         yield started
 
 
@@ -537,8 +546,9 @@ def lenient() -> Iterator[Service]:
 def test_a_broken_contract_can_be_only_logged(lenient: Service, kind: str) -> None:
     """The answer is sent as the handler meant it."""
     with listening("contract.responses", logging.ERROR) as said:
-        LOGGED_ONLY[kind].check(Request("GET", f"/faults/{kind}").put_to(lenient))
-    assert f"The handler get_fault broke its contract: {FAULTS[kind]}" in said
+        expected = (LOGGED_ONLY_IN_STOCK if lenient.pipeline == "stock" else LOGGED_ONLY)[kind]
+        expected.check(Request("GET", f"/faults/{kind}").put_to(lenient))
+    assert said == [f"The handler get_fault broke its contract: {FAULTS[kind]}"]
 
 
 class _Call:

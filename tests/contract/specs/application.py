@@ -14,12 +14,14 @@ import yaml
 from connexion import FlaskApp
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.response_validation import ResponseValidationMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.server_error import ServerErrorMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from flask import Flask
 
 from contract import documents
+from contract.answers import StrictAnswers
 from contract.compiled import CompiledContract
 from contract.gateway import ErrorMap, Gateway
 from contract.handlers import TagResolver
@@ -55,6 +57,7 @@ def build(
         ExceptionMiddleware: [],
         SwaggerUIMiddleware: [],
         RoutingMiddleware: [LenientRouting],
+        ResponseValidationMiddleware: [StrictAnswers],
     }
     middlewares = [new for old in ConnexionMiddleware.default_middlewares for new in replaced.get(old, [old])]
     application = FlaskApp(__name__, middlewares=middlewares, server_args={"static_folder": None})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.contract.specs.application import Reply, Request, broken, problem, refused
+from tests.contract.specs.application import Reply, Request, broken, refused
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -31,7 +31,6 @@ def _fault(kind: str) -> Request:
 
 _JSON = {"Content-Type": "application/json"}
 _NO_BODY = "stock gives the media type of the operation's other answers to an answer without a body"
-_HEADERS = "stock looks whether a documented header is there, not at its value"
 
 KNOWN_DIFFERENCES = [
     Difference("nothing returned", _answer("none"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
@@ -81,45 +80,10 @@ KNOWN_DIFFERENCES = [
         "stock takes a request without a Content-Type for application/octet-stream, whose schema has no default",
     ),
     Difference(
-        "a header out of range",
-        _fault("wrong-header"),
-        Reply(200, {"id": 1}, headers={"X-Must": "10"}),
-        broken(),
-        _HEADERS,
-    ),
-    Difference(
-        "a header of the wrong type",
-        _fault("text-header"),
-        Reply(200, {"id": 1}, headers={"X-Must": "one"}),
-        broken(),
-        _HEADERS,
-    ),
-    Difference(
-        "an optional header that is wrong",
-        _fault("other-header"),
-        Reply(200, {"id": 1}, headers={"X-Must": "1", "X-May": "A"}),
-        broken(),
-        _HEADERS,
-    ),
-    Difference(
         "a body with 204",
         _fault("body-where-none-is"),
         Reply(204, headers=_JSON),
         broken(),
-        "stock does not hold bodies against responses that have none",
-    ),
-    Difference(
-        "a body that breaks the schema of 4XX",
-        _fault("class"),
-        Reply(418, {"what": 1}),
-        broken(),
-        "stock does not look up 4XX when it validates a response",
-    ),
-    Difference(
-        "a problem that is not documented",
-        _fault("problem"),
-        problem(503, "Not in the contract."),
-        broken(),
-        "stock does not validate what is raised",
+        "Flask leaves out the body of 204 before anybody can judge it",
     ),
 ]

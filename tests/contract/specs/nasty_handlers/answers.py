@@ -50,6 +50,7 @@ def _closing() -> Any:
 ANSWERS: dict[str, Callable[[], Any]] = {
     "data": lambda: K,
     "one": lambda: (K,),
+    "wrong": lambda: {"kind": 1},
     "status": lambda: (K, 201),
     "http-status": lambda: (K, HTTPStatus.CREATED),
     "headers": lambda: (K, {"X-Count": "3"}),
@@ -121,6 +122,10 @@ def get_text(kind: str) -> Any:
         "flask": flask.Response("x", mimetype="text/plain"),
         "generator": (piece for piece in ("a", "é")),
         "empty": "",
+        "long": "é" * 101,
+        "long-bytes": b"x" * 101,
+        "long-flask": flask.Response("é" * 101, mimetype="text/plain"),
+        "long-enough": b"\xc3\xa9" * 100,
     }[kind]
 
 
