@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import flask
@@ -44,7 +45,7 @@ from contract.parameters import (
 from contract.problems import Violation, bad_request
 from contract.responses import report
 from contract.routes import Operation
-from contract.schemas import FORMATS, Uncompilable
+from contract.schemas import FORMATS, Direction, Uncompilable
 from contract.violations import explain, pointer
 
 _VIOLATIONS = "contract.violations"
@@ -233,6 +234,21 @@ class StrictResponse(JSONResponseBodyValidator):  # type: ignore[misc]  # Connex
 
 class StrictOperation(OpenAPIOperation):  # type: ignore[misc]  # Connexion has no types
     """An operation whose handler's answers have the media types of its successes: problems are raised, not returned."""
+
+    @cached_property
+    def _body_schemas(self) -> MediaTypeDict:
+        directed = Direction({}, response=False).directed
+        content = (self.request_body or {}).get("content", {})
+        return MediaTypeDict((name, directed(OpenAPIOperation.body_schema(self, name))) for name in content)
+
+    def body_schema(self, content_type: str | None = None) -> Any:
+        """The schema of a body of this media type, as it is in requests."""
+        name = next(iter(self._body_schemas), "") if content_type is None else content_type
+        return self._body_schemas.get(name, {})
+
+    def response_schema(self, status_code: str | None = None, content_type: str | None = None) -> Any:
+        """The schema of an answer, as it is in responses."""
+        return Direction({}, response=True).directed(super().response_schema(status_code, content_type))
 
     @property
     def produces(self) -> list[str]:

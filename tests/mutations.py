@@ -269,6 +269,27 @@ FAULTS = (
         "if schema is None:\n                self._check(schema, problem.document()",
         "tests/contract/test_failures.py::test_a_problem_that_is_not_in_the_contract_is_a_500",
     ),
+    Fault(
+        "what is readOnly is required in requests (compiled)",
+        "contract/schemas.py",
+        "directed = Direction(document, response=response)",
+        "directed = Direction(document, response=True)",
+        "tests/contract/test_directions.py::test_what_is_sent_is_required",
+    ),
+    Fault(
+        "what is readOnly is required in requests (stock)",
+        "contract/stock.py",
+        "directed = Direction({}, response=False)",
+        "directed = Direction({}, response=True)",
+        "tests/contract/test_nasty.py::test_an_answer",
+    ),
+    Fault(
+        "what is readOnly in an allOf is required beside it",
+        "contract/schemas.py",
+        "yield keyword, [self.directed(part, spared) for part in value]",
+        "yield keyword, [self.directed(part) for part in value]",
+        "tests/contract/test_directions.py::test_what_is_sent_is_required",
+    ),
     # Documents
     Fault(
         "a member may be there twice, read quickly",

@@ -69,6 +69,10 @@ def _thing(reply: Reply | None = None, **members: Any) -> Exchange:
     return _post("/things", {"id": 1, **members}, reply)
 
 
+def _owned(name: str, reply: Reply, **members: Any) -> Exchange:
+    return _post("/owned", {"name": name, "secret": "s", **members}, reply)
+
+
 def _wrong(place: str, at: str, detail: str) -> Reply:
     return refused((place, at, detail))
 
@@ -197,7 +201,19 @@ BODIES = [
     _post("/shapes", {"kind": "square", "side": 1, "label": 1}),
     _post("/shapes", {"kind": "circle", "r": 1, "label": "abcd"}, _wrong("pointer", "", NOT_A_FORM)),
     _post("/shapes", {"kind": "square", "r": 1}, _wrong("pointer", "", NOT_A_FORM)),
-    _post("/things", {}, _wrong("pointer", "/id", "is required")),  # in requests, too: Connexion knows no readOnly
+    _post("/things", {}),  # its id is readOnly
+    _post("/things", {"id": "x"}, _wrong("pointer", "/id", "must be an integer")),
+    _owned("good", Reply(200, {"id": 1, "name": "good", "parts": [{"number": 1, "title": "t"}]})),
+    _owned("good", Reply(200, {"id": 1, "name": "good", "parts": [{"number": 1, "title": "t"}]}), id=7),
+    _post("/owned", {"name": "good"}, _wrong("pointer", "/secret", "is required")),
+    _owned(
+        "good",
+        refused(("pointer", "/parts/0/title", "is required"), ("pointer", "/parts/1/title", "must be a string")),
+        parts=[{}, {"title": 1}],
+    ),
+    _owned("no-id", broken()),
+    _owned("no-number", broken()),
+    _owned("no-title", broken()),
     _thing(secret="s"),  # noqa: S106  # a member of a thing
     _thing(shade=None, other_shade=None),
     _thing(

@@ -25,6 +25,13 @@ def post_thing(body: Any) -> Echo:
     return {"body": body}
 
 
+def post_owned(body: Any) -> Any:
+    """With what the server owns, more or less."""
+    part = {name: value for name, value in {"number": 1, "title": "t"}.items() if body["name"] != f"no-{name}"}
+    number = {} if body["name"] == "no-id" else {"id": 1}
+    return number | {"name": body["name"], "parts": [part]}
+
+
 def patch_variant(body: Any = None) -> Echo:
     """One of two media types, or the default."""
     return {"body": body}
