@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-import orjson
 from connexion.datastructures import MediaTypeDict
 from connexion.utils import is_json_mimetype
 from werkzeug.utils import get_content_type
@@ -204,8 +203,8 @@ class Responses:
             body = data if isinstance(data, bytes) else b"".join(map(_text, data))
         if schema is not None:
             try:
-                self._check(schema, orjson.loads(body), status)
-            except orjson.JSONDecodeError:
+                self._check(schema, documents.read(body), status)
+            except ValueError:
                 self._broken(f"status {status}: the body is not JSON")
         return body
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -57,12 +58,19 @@ def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) ->
         yield ValidationError("pattern")
 
 
+def _exact_multiple(_validator: Any, factor: float, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """`multipleOf` as the numbers are written: 19.99 is a multiple of 0.01, though no double is either of them."""
+    if type(instance) in (int, float) and Fraction(str(instance)) % Fraction(str(factor)):
+        yield ValidationError("multipleOf")
+
+
 _FORMAT_CHECKER = FormatChecker(())
 for _name in FORMATS:  # one meaning of each format, whichever pipeline serves
     _FORMAT_CHECKER.checks(_name)(jsonschema_rs.Draft4Validator({"format": _name}, validate_formats=True).is_valid)
 
-_RequestValidator = extend(Draft4RequestValidator, {"pattern": _ecma_pattern})
-_ResponseValidator = extend(Draft4ResponseValidator, {"pattern": _ecma_pattern})
+_KEYWORDS = {"pattern": _ecma_pattern, "multipleOf": _exact_multiple}
+_RequestValidator = extend(Draft4RequestValidator, _KEYWORDS)
+_ResponseValidator = extend(Draft4ResponseValidator, _KEYWORDS)
 
 
 def violations_of(validator: Any, schema: Mapping[str, Any], document: Any) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -319,6 +319,20 @@ FAULTS = (
         "if too_deep is None:",
         "tests/contract/test_documents.py::test_a_hundred_levels_are_enough",
     ),
+    Fault(
+        "a large integer that leaves is rounded when it is judged",
+        "contract/documents.py",
+        "if not _MANY_DIGITS.search(body)",
+        "if _MANY_DIGITS",
+        "tests/contract/test_documents.py::test_an_integer_leaves_as_it_is",
+    ),
+    Fault(
+        "a large integer does not leave",
+        "contract/documents.py",
+        "value.bit_length() > 63",
+        "value.bit_length() > 64",
+        "tests/contract/test_documents.py::test_an_integer_leaves_as_it_is",
+    ),
     # What HTTP asks of every answer
     Fault(
         "405 has no Allow",

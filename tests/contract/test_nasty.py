@@ -47,6 +47,7 @@ BYTES = [("Content-Type", "application/octet-stream")]
 MERGE_PATCH = [("Content-Type", "application/merge-patch+json")]
 JSON = [("Content-Type", "application/json")]
 KIND = {"kind": "k"}
+HUGE = 10**309  # no double is that large
 COUNT = {"X-Count": "3"}
 REQUIRED = "/required?filter%5Bname%5D=a@b.c&half-open=0.5"
 NOT_A_FORM = "must fit exactly one of the forms that the contract allows here"
@@ -84,6 +85,7 @@ def _element(name: str, detail: str) -> Reply:
 PARAMETERS = [
     _echo("/arrays"),
     _echo("/arrays?form=1&form=2", form=[1, 2]),
+    _echo(f"/arrays?form={2**64}&form={-HUGE}", form=[2**64, -HUGE]),
     _echo("/arrays?joined=1,2&form=3", form=[3], joined=[1, 2]),
     _echo("/arrays?spaced=1%202.5&piped=true|false", spaced=[1.0, 2.5], piped=[True, False]),
     _get("/arrays?form=1&form=1", _element("form", "must not have the same element twice")),
@@ -222,6 +224,13 @@ BODIES = [
         other_shade="x",
     ),
     _thing(_wrong("pointer", "/price", "must be a multiple of 0.01"), price=0.001),
+    _thing(price=19.99),
+    _thing(price=HUGE),
+    _thing(step=HUGE),
+    _thing(step=-HUGE),
+    _thing(_wrong("pointer", "/step", "must be a multiple of 5"), step=HUGE + 1),
+    _thing(_wrong("pointer", "/high", "must be less than 10"), high=HUGE),
+    _thing(_wrong("pointer", "/low", "must be more than 0"), low=-HUGE),
     _thing(_wrong("pointer", "/step", "must be a multiple of 5"), step=7),
     _thing(_wrong("pointer", "/low", "must be more than 0"), low=0),
     _thing(_wrong("pointer", "/high", "must be less than 10"), high=10),
@@ -352,8 +361,9 @@ ANSWERS = [
     _get("/values/uuid", Reply(200, {"value": "00000000-0000-0000-0000-000000000007"})),
     _get("/values/tuple", Reply(200, {"value": [1, 2]})),
     _get("/values/big", Reply(200, {"value": 2**63 - 1})),
+    _get("/values/huge", Reply(200, {"value": [10**30, {"a": -HUGE}]})),
     _get("/values/unicode", Reply(200, '{"value":"é😀\u2028</script>"}\n'.encode())),
-    *(_get(f"/values/{kind}", broken()) for kind in ("nan", "huge", "keys", "set", "not-a-date")),
+    *(_get(f"/values/{kind}", broken()) for kind in ("nan", "too-huge", "keys", "set", "not-a-date")),
     *(_get(f"/texts/{kind}", Reply(200, "café".encode(), TEXT)) for kind in ("str", "bytes")),
     *(_get(f"/texts/{kind}", Reply(200, b"x", TEXT)) for kind in ("named", "flask")),
     _get("/texts/generator", Reply(200, "aé".encode(), TEXT)),
