@@ -14,6 +14,7 @@ from connexion.json_schema import Draft4RequestValidator, Draft4ResponseValidato
 from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.operations import OpenAPIOperation
+from connexion.uri_parsing import OpenAPIURIParser
 from connexion.utils import is_json_mimetype
 from connexion.validators import (
     FormDataValidator,
@@ -97,7 +98,7 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
         except UnicodeDecodeError:
             found.append(NOT_UTF_8)
         else:
-            foreign = [parameter for parameter in operation.parameters if not _is_known(parameter)]
+            foreign = [parameter for parameter in operation.parameters if not self._is_ours(parameter)]
             if self.strict_validation:
                 deep = tuple(f"{parameter['name']}[" for parameter in foreign)
                 given = {name for name in texts["query"] if not name.startswith(deep)}
@@ -105,12 +106,18 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
                 found += unknown_parameters(given, declared)
             for parameter in operation.parameters:
                 if parameter not in foreign:
-                    found += _check(parameter, texts[parameter["in"]].get(parameter["name"], []), context)
+                    found += _check(operation, parameter, texts[parameter["in"]].get(parameter["name"], []), context)
             found += self._foreign(scope, foreign)
         content_type = header_text(scope["headers"], "content-type") or "application/json"
         if found and not (operation.request_body and is_json_mimetype(content_type.partition(";")[0])):
             raise bad_request(found)
         scope[_VIOLATIONS] = found
+
+    def _is_ours(self, parameter: Mapping[str, Any]) -> bool:
+        """Whether we can decode a parameter, and are not asked to leave it to another parser (`uri_parser_class`)."""
+        return _is_known(parameter) and (
+            type(self.uri_parser) is OpenAPIURIParser or parameter["in"] in ("header", "cookie")
+        )
 
     def _foreign(self, scope: Scope, parameters: list[Mapping[str, Any]]) -> Iterator[Violation]:
         """Violations of parameters in a style that is Connexion's alone: it decodes, and we judge."""
@@ -146,13 +153,16 @@ def _is_known(parameter: Mapping[str, Any]) -> bool:
     return True
 
 
-def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, Any]) -> Iterator[Violation]:
+def _check(
+    operation: Operation, parameter: Mapping[str, Any], texts: list[str], context: dict[str, Any]
+) -> Iterator[Violation]:
     """The violations of one parameter; its value goes into the context, which Connexion hands to the handler."""
+    name = argument(parameter["name"], parameter["in"], pythonic=operation.pythonic)
     if not texts:
         if parameter.get("required"):
             yield violation(parameter, (), "is required")
         elif parameter["in"] in ("header", "cookie") and "default" in parameter.get("schema", {}):
-            context[argument(parameter["name"], parameter["in"])] = parameter["schema"]["default"]
+            context[name] = parameter["schema"]["default"]
         return
     if parameter["in"] == "path" and not is_text(texts[0]):
         yield violation(parameter, (), NOT_UTF_8.detail)
@@ -161,7 +171,7 @@ def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, An
     if value is ABSENT:
         yield violation(parameter, (), "is given more than once")
         return
-    context[argument(parameter["name"], parameter["in"])] = value
+    context[name] = value
     for path, detail in violations_of(_RequestValidator, parameter["schema"], value):
         yield violation(parameter, path, detail)
 

@@ -290,6 +290,35 @@ FAULTS = (
         "yield keyword, [self.directed(part) for part in value]",
         "tests/contract/test_directions.py::test_what_is_sent_is_required",
     ),
+    # Options of Connexion's
+    Fault(
+        "another parser's parameters are read all the same (compiled)",
+        "contract/compiled.py",
+        "if uri_parser is not OpenAPIURIParser and any(",
+        "if uri_parser is None and any(",
+        "tests/contract/test_options.py::test_another_parser_reads_the_parameters",
+    ),
+    Fault(
+        "another parser's parameters are read all the same (stock)",
+        "contract/stock.py",
+        "type(self.uri_parser) is OpenAPIURIParser or",
+        "type(self.uri_parser) or",
+        "tests/contract/test_options.py::test_another_parser_reads_the_parameters",
+    ),
+    Fault(
+        "names are not made Python's (compiled)",
+        "contract/compiled.py",
+        "pythonic=operation.pythonic",
+        "pythonic=False",
+        "tests/contract/test_options.py::test_handlers_have_pythons_names_and_clients_the_contracts",
+    ),
+    Fault(
+        "names are not made Python's (stock)",
+        "contract/stock.py",
+        "pythonic=operation.pythonic",
+        "pythonic=False",
+        "tests/contract/test_options.py::test_handlers_have_pythons_names_and_clients_the_contracts",
+    ),
     # Documents
     Fault(
         "a member may be there twice, read quickly",
