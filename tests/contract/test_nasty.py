@@ -323,6 +323,7 @@ BODIES = [
                 "body": {"a": 1},
                 "application": "application",
                 "g is new": True,
+                "operation": "post_context",
                 "method": "POST",
                 "path": "/context",
                 "query": "",

@@ -31,12 +31,27 @@ def _fault(kind: str) -> Request:
 
 _JSON = {"Content-Type": "application/json"}
 _NO_BODY = "stock gives the media type of the operation's other answers to an answer without a body"
+_NO_REQUEST = "the compiled pipeline makes no WSGI request for Flask; connexion.request is there in both"
 
 KNOWN_DIFFERENCES = [
     Difference("nothing returned", _answer("none"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
     Difference("nothing with a status", _answer("none-204"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
     Difference("NoContent", _answer("no-content"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
     Difference("NoContent with a status", _answer("no-content-204"), Reply(204, headers=_JSON), Reply(204), _NO_BODY),
+    Difference(
+        "flask.request",
+        _answer("flask-request"),
+        Reply(200, {"kind": "/forms-of-answer/flask-request"}),
+        broken(),
+        _NO_REQUEST,
+    ),
+    Difference(
+        "flask.session",
+        _answer("flask-session"),
+        Reply(200, {"kind": "none"}),
+        broken(),
+        _NO_REQUEST,
+    ),
     Difference(
         "a charset in the handler's Content-Type",
         Request("GET", "/texts/charset"),

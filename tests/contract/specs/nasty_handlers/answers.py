@@ -76,6 +76,8 @@ ANSWERS: dict[str, Callable[[], Any]] = {
     "problem": lambda: _raise(Problem(418, "Stout.")),
     "connexion-error": lambda: _raise(BadRequestProblem("No.")),
     "abort": lambda: flask.abort(404, "Nowhere."),
+    "flask-request": lambda: {"kind": flask.request.path},
+    "flask-session": lambda: {"kind": flask.session.get("kind", "none")},
     "error": lambda: _raise(RuntimeError("secret")),
     "stop": lambda: _raise(StopIteration("secret")),
     "default": lambda: (K, 503),

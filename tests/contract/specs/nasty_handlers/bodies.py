@@ -6,6 +6,7 @@ from typing import Any
 
 import flask
 from connexion import request
+from connexion.context import operation
 
 Echo = dict[str, Any]
 
@@ -65,6 +66,7 @@ def post_context(body: Any) -> Echo:
         "body": body,
         "application": flask.current_app.name.rpartition(".")[2],
         "g is new": not before,
+        "operation": operation.operation_id,
         "method": request.method,
         "path": request.url.path,
         "query": request.url.query,
