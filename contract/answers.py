@@ -112,7 +112,17 @@ class _API(RoutedAPI[Any]):  # type: ignore[misc]  # Connexion has no types
         self.add_paths()
 
     def make_operation(self, operation: Any) -> ASGIApp:
-        """Called by Connexion for each operation."""
+        """Called by Connexion for each operation. Many are never asked for here, and compiling takes its time."""
+        made: list[ASGIApp] = []
+
+        async def judged(scope: Scope, receive: Receive, send: Send) -> None:
+            if not made:
+                made.append(self._judged(operation))
+            await made[0](scope, receive, send)
+
+        return judged
+
+    def _judged(self, operation: Any) -> ASGIApp:
         try:
             described = self._described[operation.operation_id]
             responses = Responses(described, self._document, ADDED_HEADERS, enforce=self._enforce)
