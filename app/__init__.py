@@ -18,6 +18,7 @@ warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testcli
 from connexion import FlaskApp
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.response_validation import ResponseValidationMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.server_error import ServerErrorMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
@@ -30,6 +31,7 @@ from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
 from contract import documents
 from contract import handlers as contract_handlers
+from contract.answers import StrictAnswers
 from contract.compiled import CompiledContract
 from contract.context import handler_context
 from contract.gateway import Gateway
@@ -105,6 +107,7 @@ def _middlewares() -> list[Any]:
         ExceptionMiddleware: [],
         SwaggerUIMiddleware: [],
         RoutingMiddleware: [LenientRouting],
+        ResponseValidationMiddleware: [StrictAnswers],
     }
     return [new for old in ConnexionMiddleware.default_middlewares for new in replaced.get(old, [old])]
 

@@ -20,6 +20,7 @@ from connexion.context import _context, _operation, _receive, _scope
 from connexion.middleware.abstract import SpecMiddleware
 from connexion.middleware.security import SecurityOperation
 from connexion.security import SecurityHandlerFactory
+from connexion.uri_parsing import OpenAPIURIParser
 from connexion.utils import is_json_mimetype
 from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -46,7 +47,7 @@ class Body:
 
     def __init__(self, operation: Operation, document: Document) -> None:
         definition = operation.request_body or {}
-        self.argument = str(definition.get("x-body-name", "body"))
+        self.argument = operation.body_argument
         self.consumes = operation.consumes
         self.required = bool(definition.get("required"))
         self._schemas: dict[str | None, Schema] = {}
@@ -104,7 +105,7 @@ class CompiledOperation:
         self.produces = operation.produces
         self.body = Body(operation, document) if operation.request_body else None
         self.responses = Responses(operation, document, ADDED_HEADERS, enforce=enforce)
-        parameters = [Parameter(parameter, document) for parameter in operation.parameters]
+        parameters = [Parameter(parameter, document, pythonic=operation.pythonic) for parameter in operation.parameters]
         self._query = {p.name: p for p in parameters if p.place == "query"}
         self._headers = [(p.name.lower().encode(), p) for p in parameters if p.place == "header"]
         self._cookies = [p for p in parameters if p.place == "cookie"]
@@ -229,7 +230,12 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
         document = Document(specification.raw)
         base = specification.base_path if base_path is None else base_path
         self._limit = document.get("x-body-limit", bodies.DEFAULT_LIMIT)
-        for route in Routes(document, base).by_precedence:
+        try:
+            routes = Routes(document, base, pythonic=bool(options.get("pythonic_params")))
+        except Uncompilable as reason:
+            logger.info("Every operation is served by Connexion: %s", reason)
+            return
+        for route in routes.by_precedence:
             served = {}
             for method, operation in route.operations.items():
                 try:
@@ -251,6 +257,9 @@ class CompiledContract(SpecMiddleware):  # type: ignore[misc]  # Connexion has n
     ) -> "_Served":
         if operation.definition.get("x-contract-stock"):
             raise Uncompilable("it asks for it (x-contract-stock)")
+        uri_parser = options.get("uri_parser_class") or OpenAPIURIParser
+        if uri_parser is not OpenAPIURIParser and any(p["in"] in ("path", "query") for p in operation.parameters):
+            raise Uncompilable(f"its parameters are for {uri_parser.__name__} to read (uri_parser_class)")
         connexion_operation = specification.operation_cls.from_spec(
             specification,
             path=operation.path,

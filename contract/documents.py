@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,8 @@ from contract.problems import Problem, Violation, bad_request
 
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 _MAX_DIGITS = 400
+_LARGEST = 10**_MAX_DIGITS
+_MANY_DIGITS = re.compile(rb"[0-9]{19}")
 _MAX_DEPTH = 100
 
 
@@ -76,14 +79,38 @@ def _quick(body: bytes) -> dict[str, Any] | None:
 def encode(document: Any) -> bytes:
     """The document as it leaves: compact, in UTF-8, with a newline at its end for those who read it in a terminal.
 
-    Dates, times, UUIDs and decimals are written as Connexion writes them. Raises TypeError for what is not JSON.
+    Dates, times, UUIDs and decimals are written as Connexion writes them, integers as they are, up to 400 digits, as
+    `parse` takes them. Raises TypeError for what is not JSON.
     """
-    return orjson.dumps(document, default=_to_json, option=_OPTIONS)
+    try:
+        return orjson.dumps(document, default=_to_json, option=_OPTIONS)
+    except TypeError as error:
+        if "64-bit" not in str(error):
+            raise
+    return orjson.dumps(_spelled_out(document), default=_to_json, option=_OPTIONS)
+
+
+def read(body: bytes) -> Any:
+    """The document in a body that the service made itself. Raises ValueError if it is not JSON."""
+    if not _MANY_DIGITS.search(body):
+        return orjson.loads(body)
+    return json.loads(body, parse_constant=_not_json)  # orjson makes floats of integers that have more than 64 bits
 
 
 def dumps(document: Any) -> str:
     """The same as text: what Connexion calls a jsonifier has this function."""
     return encode(document).decode()
+
+
+def _spelled_out(value: Any) -> Any:
+    """The value with its integers of more than 64 bits, which orjson does not know, as they are to be written."""
+    if isinstance(value, dict):
+        return {name: _spelled_out(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled_out(element) for element in value]
+    if isinstance(value, int) and value.bit_length() > 63 and abs(value) < _LARGEST:
+        return orjson.Fragment(str(int(value)))
+    return value
 
 
 def _to_json(value: Any) -> Any:
@@ -112,7 +139,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
         raise _refusal(f"has a number of more than {_MAX_DIGITS} digits")
     return int(digits)
 
@@ -126,6 +153,10 @@ def _float(digits: str) -> float:
 
 def _constant(name: str) -> float:
     raise _refusal(f"is not JSON: {name} is not a JSON value")
+
+
+def _not_json(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _is_deeper(document: Any, depth: int) -> bool:

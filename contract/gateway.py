@@ -45,9 +45,10 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
         self.routes: list[Routes] = []
         self.body_limit = bodies.DEFAULT_LIMIT
 
-    def add_api(self, specification: Any, base_path: str | None = None, **_kwargs: Any) -> None:
+    def add_api(self, specification: Any, base_path: str | None = None, **options: Any) -> None:
         """Called by Connexion once for each spec."""
-        self.routes.append(Routes(specification, specification.base_path if base_path is None else base_path))
+        base = specification.base_path if base_path is None else base_path
+        self.routes.append(Routes(specification, base, pythonic=bool(options.get("pythonic_params"))))
         self.body_limit = specification.raw.get("x-body-limit", bodies.DEFAULT_LIMIT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -31,17 +31,20 @@ class TagResolver(Resolver):  # type: ignore[misc]  # Connexion has no types
         return Resolution(getattr(_module(self.package, tag), operation.operation_id), operation.operation_id)
 
 
-def check(specification: Mapping[str, Any], package: str) -> None:
-    """Hold the handlers of `package` against the spec; raise a `ContractError` that names all disagreements."""
-    found = list(_disagreements(specification, package))
+def check(specification: Mapping[str, Any], package: str, *, pythonic: bool = False) -> None:
+    """Hold the handlers of `package` against the spec; raise a `ContractError` that names all disagreements.
+
+    `pythonic` is Connexion's option `pythonic_params`.
+    """
+    found = list(_disagreements(Routes(specification, pythonic=pythonic), package))
     if found:
         lines = "\n".join(f"  - {line}" for line in found)
         raise ContractError(f"The spec and the handlers disagree:\n{lines}")
 
 
-def _disagreements(specification: Mapping[str, Any], package: str) -> Iterator[str]:
+def _disagreements(routes: Routes, package: str) -> Iterator[str]:
     expected: dict[str, set[str]] = {}
-    for operation in Routes(specification):
+    for operation in routes:
         where = f"{operation.method.upper()} {operation.path}"
         tags = operation.definition.get("tags", [])
         if len(tags) != 1 or "operationId" not in operation.definition:
@@ -61,10 +64,10 @@ def _disagreements(specification: Mapping[str, Any], package: str) -> Iterator[s
 
 
 def _signature_disagreements(operation: Operation, function: Callable[..., Any]) -> Iterator[str]:
-    declared = {argument(parameter["name"], parameter["in"]): parameter for parameter in operation.parameters}
+    declared = {argument(p["name"], p["in"], pythonic=operation.pythonic): p for p in operation.parameters}
     always_given = {name for name, p in declared.items() if p.get("required") or "default" in p.get("schema", {})}
     if operation.request_body:
-        body = str(operation.request_body.get("x-body-name", "body"))
+        body = operation.body_argument
         declared[body] = operation.request_body
         if operation.request_body.get("required"):
             always_given.add(body)

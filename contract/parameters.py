@@ -7,6 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from connexion.decorators.parameter import pythonic as snake_cased
 from connexion.decorators.parameter import sanitized
 
 from contract.problems import Violation
@@ -96,10 +97,16 @@ def _or_null(decode: Callable[[str], Any]) -> Callable[[str], Any]:
 _DECODERS: Mapping[Any, Callable[[str], Any]] = {"integer": _integer, "number": _number, "boolean": _boolean}
 
 
-def argument(name: str, place: str) -> str:
-    """The handler's argument for a parameter: Connexion's name for it, and `if_none_match` for `If-None-Match`."""
+def argument(name: str, place: str, *, pythonic: bool = False) -> str:
+    """The handler's argument for a parameter: Connexion's name for it, and `if_none_match` for `If-None-Match`.
+
+    `pythonic` is Connexion's option `pythonic_params`: `itemId` is `item_id`, and `filter`, a built-in, is `filter_`.
+    """
+    if place in ("header", "cookie"):
+        name = re.sub(r"[^0-9a-z_]", "_", name.lower())
+        return str(snake_cased(name)) if pythonic else name
     name = name.replace("-", "_") if place == "path" else name  # as Connexion's routers do
-    return str(sanitized(name)) if place in ("path", "query") else re.sub(r"[^0-9a-z_]", "_", name.lower())
+    return str(snake_cased(name) if pythonic else sanitized(name))
 
 
 Decoder = Callable[[str], Any]
@@ -163,11 +170,11 @@ def violation(parameter: Mapping[str, Any], path: tuple[str, ...], detail: str) 
 class Parameter:
     """One parameter of an operation, compiled. Raises `Uncompilable` for what `decoders()` do not know."""
 
-    def __init__(self, parameter: Mapping[str, Any], document: Document) -> None:
+    def __init__(self, parameter: Mapping[str, Any], document: Document, *, pythonic: bool = False) -> None:
         self._parameter = parameter
         self.name = str(parameter["name"])
         self.place = str(parameter["in"])
-        self.argument = argument(self.name, self.place)
+        self.argument = argument(self.name, self.place, pythonic=pythonic)
         self.decode_one, self.decode = decoders(parameter, document)
         declared = merged(parameter["schema"], document)
         self.is_scalar = declared.get("type", "string") in _SCALARS

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-import orjson
 from connexion.datastructures import MediaTypeDict
 from connexion.utils import is_json_mimetype
 from werkzeug.utils import get_content_type
@@ -180,6 +179,8 @@ class Responses:
             for header in response.headers:
                 if fault := header.fault(problem.headers.get(header.name)):
                     self._broken(f"problem {problem.status}: {fault}")
+            if MEDIA_TYPE not in response.schemas:
+                self._broken(f"problem {problem.status} cannot have the media type {MEDIA_TYPE}")
             schema = response.schemas.get(MEDIA_TYPE)
             if schema is not None:
                 self._check(schema, problem.document(), problem.status)
@@ -198,8 +199,8 @@ class Responses:
     def _body(self, schema: Schema | None, name: str, data: Any, status: int, *, encoded: bool) -> bytes | Pieces:
         is_pieces = hasattr(data, "__next__") or hasattr(data, "__anext__")
         if not is_json_mimetype(name):
-            if schema is not None and isinstance(data, str):
-                self._check(schema, data, status)
+            if schema is not None and (text := _text_in(name, data)) is not None:
+                self._check(schema, text, status)
             return data if is_pieces else b"".join(map(_text, data)) if isinstance(data, list) else _text(data)
         if not encoded and not is_pieces:
             body = self._encoded(data, status)
@@ -209,8 +210,8 @@ class Responses:
             body = data if isinstance(data, bytes) else b"".join(map(_text, data))
         if schema is not None:
             try:
-                self._check(schema, orjson.loads(body), status)
-            except orjson.JSONDecodeError:
+                self._check(schema, documents.read(body), status)
+            except ValueError:
                 self._broken(f"status {status}: the body is not JSON")
         return body
 
@@ -253,6 +254,13 @@ def _type_at(document: Any, path: Path) -> str:
 @lru_cache(maxsize=1024)
 def _wire_name(name: str) -> bytes:
     return name.encode("latin-1")
+
+
+def _text_in(name: str, data: Any) -> str | None:
+    """The text that a body of this media type is, if it is one and there as a whole."""
+    if isinstance(data, bytes) and get_content_type(name, "utf-8") != name:
+        return data.decode("utf-8", "replace")
+    return data if isinstance(data, str) else None
 
 
 def _text(data: Any) -> bytes:

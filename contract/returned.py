@@ -42,7 +42,7 @@ def _from_one(returned: Any) -> Returned:
         return Returned(body, returned.status_code, list(returned.headers.items()), encoded=True)
     if returned is None or returned is NoContent:
         return Returned(None, 204, {})
-    return Returned(returned, 200, {})
+    return returned if isinstance(returned, Returned) else Returned(returned, 200, {})
 
 
 def _body(response: WerkzeugResponse) -> bytes | Iterator[bytes]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from contract.parameters import argument
 from contract.schemas import resolve
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -22,6 +23,7 @@ class Operation:
     path: str
     definition: Mapping[str, Any]
     parameters: tuple[Mapping[str, Any], ...]
+    pythonic: bool = False
 
     @property
     def operation_id(self) -> str:
@@ -33,6 +35,11 @@ class Operation:
         """The requestBody, if the operation takes one."""
         body: Mapping[str, Any] | None = self.definition.get("requestBody")
         return body
+
+    @cached_property
+    def body_argument(self) -> str:
+        """The handler's argument for the body."""
+        return argument(str((self.request_body or {}).get("x-body-name", "body")), "body", pythonic=self.pythonic)
 
     @cached_property
     def consumes(self) -> tuple[str, ...]:
@@ -78,11 +85,16 @@ class Route:
 
 
 class Routes:
-    """All paths of one contract below `base_path`. Paths without parameters win over templates (OpenAPI 3.0.3)."""
+    """All paths of one contract below `base_path`. Paths without parameters win over templates (OpenAPI 3.0.3).
 
-    def __init__(self, specification: Mapping[str, Any], base_path: str = "") -> None:
+    `pythonic` is Connexion's option `pythonic_params`.
+    """
+
+    def __init__(self, specification: Mapping[str, Any], base_path: str = "", *, pythonic: bool = False) -> None:
         self.all = tuple(
-            Route(base_path + path, {op.method.upper(): op for op in operations(specification, path)})
+            Route(
+                base_path + path, {op.method.upper(): op for op in operations(specification, path, pythonic=pythonic)}
+            )
             for path in specification["paths"]
         )
         # Of two templates that match a path, the one with more text of its own is meant.
@@ -111,7 +123,7 @@ def route_path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root) else path
 
 
-def operations(specification: Mapping[str, Any], path: str) -> Iterator[Operation]:
+def operations(specification: Mapping[str, Any], path: str, *, pythonic: bool = False) -> Iterator[Operation]:
     """The operations of one path; an operation's parameter replaces the path's of the same name and place.
 
     References to parameters, request bodies, responses and headers are followed; those to schemas stay.
@@ -126,7 +138,7 @@ def operations(specification: Mapping[str, Any], path: str) -> Iterator[Operatio
             definition["responses"] = {
                 str(status): _response(specification, response) for status, response in definition["responses"].items()
             }
-            yield Operation(method, path, definition, tuple((shared | own).values()))
+            yield Operation(method, path, definition, tuple((shared | own).values()), pythonic)
 
 
 def _parameters(specification: Mapping[str, Any], part: Mapping[str, Any]) -> dict[tuple[str, str], Any]:

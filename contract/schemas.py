@@ -9,6 +9,7 @@ import jsonschema_rs
 from contract.violations import explain
 
 Path = tuple[str, ...]
+Names = frozenset[str]
 FORMATS = ("date", "date-time", "email", "hostname", "idn-email", "ipv4", "ipv6", "regex", "time", "uri")
 
 
@@ -28,6 +29,66 @@ def resolve(document: Mapping[str, Any], node: Any) -> Any:
     return node
 
 
+class Direction:
+    """What of a schema takes effect in requests, or in responses.
+
+    A property that is required and readOnly is so in responses only; if it is writeOnly, in requests only (OpenAPI
+    3.0.3, Schema Object, Fixed Fields). Schemas can hold references, or, followed already, themselves.
+    """
+
+    def __init__(self, document: Mapping[str, Any], *, response: bool) -> None:
+        self._document = document
+        self._marks = ("writeOnly", "x-writeOnly") if response else ("readOnly",)
+        self._done: dict[tuple[int, Names], Any] = {}
+
+    def directed(self, schema: Any, spared: Names = frozenset()) -> Any:
+        """The schema without what it requires in the other direction alone; `spared` says so in a schema around it."""
+        if not isinstance(schema, Mapping):
+            return schema
+        if "$ref" in schema:
+            target = self._target(schema)
+            return schema if spared <= self._marked(target) else self.directed(target, spared)
+        key = id(schema), spared
+        if key not in self._done:
+            directed = self._done[key] = {}
+            directed.update(self._keywords(schema, spared | self._marked(schema)))
+        return self._done[key]
+
+    def _keywords(self, schema: Mapping[str, Any], spared: Names) -> Iterator[tuple[str, Any]]:
+        for keyword, value in schema.items():
+            if keyword == "required":
+                if required := [name for name in value if name not in spared]:
+                    yield keyword, required
+            elif keyword == "properties":
+                yield keyword, {name: self.directed(member) for name, member in value.items()}
+            elif keyword in ("items", "additionalProperties"):
+                yield keyword, self.directed(value)
+            elif keyword in ("allOf", "anyOf", "oneOf"):  # which judge the same value
+                yield keyword, [self.directed(part, spared) for part in value]
+            else:
+                yield keyword, value
+
+    def _marked(self, schema: Mapping[str, Any]) -> Names:
+        """The properties that are not for this direction, those in an allOf among them."""
+        properties = schema.get("properties", {}).items()
+        marked = frozenset(name for name, member in properties if self._is_marked(member))
+        return marked.union(*(self._marked(self._target(part)) for part in schema.get("allOf", ())))
+
+    def _is_marked(self, member: Any) -> bool:
+        member = self._target(member)
+        return any(member.get(mark) is True for mark in self._marks) or any(
+            map(self._is_marked, member.get("allOf", ()))
+        )
+
+    def _target(self, schema: Any) -> Mapping[str, Any]:
+        """The schema, or what it refers to; nothing is known of other files."""
+        try:
+            target = resolve(self._document, schema)
+        except Uncompilable:
+            return {}
+        return target if isinstance(target, Mapping) else {}
+
+
 class Document(dict[str, Any]):
     """An OpenAPI document whose schemas are converted once, for requests and for responses."""
 
@@ -43,14 +104,16 @@ class Document(dict[str, Any]):
 
     def _converted(self, *, response: bool) -> dict[str, Any]:
         schemas = self.get("components", {}).get("schemas", {})
-        return {name: _convert(schema, response=response) for name, schema in schemas.items()}
+        directed = Direction(self, response=response).directed
+        return {name: _convert(directed(schema), response=response) for name, schema in schemas.items()}
 
 
 class Schema:
     """A schema, ready to judge values: `is_valid(value)` is the quick question, `violations()` the whole answer."""
 
     def __init__(self, schema: Mapping[str, Any], document: Document, *, response: bool = False) -> None:
-        converted = _convert(resolve(document, schema), response=response)
+        directed = Direction(document, response=response).directed(resolve(document, schema))
+        converted = _convert(directed, response=response)
         schemas = document.response_schemas if response else document.request_schemas
         self._document: dict[str, Any] = {**converted, "components": {"schemas": schemas}}
         try:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import flask
@@ -12,6 +14,7 @@ from connexion.json_schema import Draft4RequestValidator, Draft4ResponseValidato
 from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.operations import OpenAPIOperation
+from connexion.uri_parsing import OpenAPIURIParser
 from connexion.utils import is_json_mimetype
 from connexion.validators import (
     FormDataValidator,
@@ -44,7 +47,7 @@ from contract.parameters import (
 from contract.problems import Violation, bad_request
 from contract.responses import report
 from contract.routes import Operation
-from contract.schemas import FORMATS, Uncompilable
+from contract.schemas import FORMATS, Direction, Uncompilable
 from contract.violations import explain, pointer
 
 _VIOLATIONS = "contract.violations"
@@ -56,12 +59,19 @@ def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) ->
         yield ValidationError("pattern")
 
 
+def _exact_multiple(_validator: Any, factor: float, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """`multipleOf` as the numbers are written: 19.99 is a multiple of 0.01, though no double is either of them."""
+    if type(instance) in (int, float) and Fraction(str(instance)) % Fraction(str(factor)):
+        yield ValidationError("multipleOf")
+
+
 _FORMAT_CHECKER = FormatChecker(())
 for _name in FORMATS:  # one meaning of each format, whichever pipeline serves
     _FORMAT_CHECKER.checks(_name)(jsonschema_rs.Draft4Validator({"format": _name}, validate_formats=True).is_valid)
 
-_RequestValidator = extend(Draft4RequestValidator, {"pattern": _ecma_pattern})
-_ResponseValidator = extend(Draft4ResponseValidator, {"pattern": _ecma_pattern})
+_KEYWORDS = {"pattern": _ecma_pattern, "multipleOf": _exact_multiple}
+_RequestValidator = extend(Draft4RequestValidator, _KEYWORDS)
+_ResponseValidator = extend(Draft4ResponseValidator, _KEYWORDS)
 
 
 def violations_of(validator: Any, schema: Mapping[str, Any], document: Any) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -88,7 +98,7 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
         except UnicodeDecodeError:
             found.append(NOT_UTF_8)
         else:
-            foreign = [parameter for parameter in operation.parameters if not _is_known(parameter)]
+            foreign = [parameter for parameter in operation.parameters if not self._is_ours(parameter)]
             if self.strict_validation:
                 deep = tuple(f"{parameter['name']}[" for parameter in foreign)
                 given = {name for name in texts["query"] if not name.startswith(deep)}
@@ -96,12 +106,18 @@ class StrictParameters(ParameterValidator):  # type: ignore[misc]  # Connexion h
                 found += unknown_parameters(given, declared)
             for parameter in operation.parameters:
                 if parameter not in foreign:
-                    found += _check(parameter, texts[parameter["in"]].get(parameter["name"], []), context)
+                    found += _check(operation, parameter, texts[parameter["in"]].get(parameter["name"], []), context)
             found += self._foreign(scope, foreign)
         content_type = header_text(scope["headers"], "content-type") or "application/json"
         if found and not (operation.request_body and is_json_mimetype(content_type.partition(";")[0])):
             raise bad_request(found)
         scope[_VIOLATIONS] = found
+
+    def _is_ours(self, parameter: Mapping[str, Any]) -> bool:
+        """Whether we can decode a parameter, and are not asked to leave it to another parser (`uri_parser_class`)."""
+        return _is_known(parameter) and (
+            type(self.uri_parser) is OpenAPIURIParser or parameter["in"] in ("header", "cookie")
+        )
 
     def _foreign(self, scope: Scope, parameters: list[Mapping[str, Any]]) -> Iterator[Violation]:
         """Violations of parameters in a style that is Connexion's alone: it decodes, and we judge."""
@@ -137,13 +153,16 @@ def _is_known(parameter: Mapping[str, Any]) -> bool:
     return True
 
 
-def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, Any]) -> Iterator[Violation]:
+def _check(
+    operation: Operation, parameter: Mapping[str, Any], texts: list[str], context: dict[str, Any]
+) -> Iterator[Violation]:
     """The violations of one parameter; its value goes into the context, which Connexion hands to the handler."""
+    name = argument(parameter["name"], parameter["in"], pythonic=operation.pythonic)
     if not texts:
         if parameter.get("required"):
             yield violation(parameter, (), "is required")
         elif parameter["in"] in ("header", "cookie") and "default" in parameter.get("schema", {}):
-            context[argument(parameter["name"], parameter["in"])] = parameter["schema"]["default"]
+            context[name] = parameter["schema"]["default"]
         return
     if parameter["in"] == "path" and not is_text(texts[0]):
         yield violation(parameter, (), NOT_UTF_8.detail)
@@ -153,7 +172,7 @@ def _check(parameter: Mapping[str, Any], texts: list[str], context: dict[str, An
     if value is ABSENT:
         yield violation(parameter, (), "is given more than once")
         return
-    context[argument(parameter["name"], parameter["in"])] = value
+    context[name] = value
     for path, detail in violations_of(_RequestValidator, parameter["schema"], value):
         yield violation(parameter, path, detail)
 
@@ -234,6 +253,21 @@ class StrictResponse(JSONResponseBodyValidator):  # type: ignore[misc]  # Connex
 
 class StrictOperation(OpenAPIOperation):  # type: ignore[misc]  # Connexion has no types
     """An operation whose handler's answers have the media types of its successes: problems are raised, not returned."""
+
+    @cached_property
+    def _body_schemas(self) -> MediaTypeDict:
+        directed = Direction({}, response=False).directed
+        content = (self.request_body or {}).get("content", {})
+        return MediaTypeDict((name, directed(OpenAPIOperation.body_schema(self, name))) for name in content)
+
+    def body_schema(self, content_type: str | None = None) -> Any:
+        """The schema of a body of this media type, as it is in requests."""
+        name = next(iter(self._body_schemas), "") if content_type is None else content_type
+        return self._body_schemas.get(name, {})
+
+    def response_schema(self, status_code: str | None = None, content_type: str | None = None) -> Any:
+        """The schema of an answer, as it is in responses."""
+        return Direction({}, response=True).directed(super().response_schema(status_code, content_type))
 
     @property
     def produces(self) -> list[str]:

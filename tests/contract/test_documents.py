@@ -87,6 +87,9 @@ def test_a_byte_order_mark_is_refused_in_plain_words() -> None:
         (b'"\\\\ud800"', "\\ud800"),
         (b"9007199254740993", 9007199254740993),
         (b"1" * 400, int("1" * 400)),
+        (b"-" + b"1" * 400, -int("1" * 400)),
+        (b'{"a":18446744073709551616}', {"a": 2**64}),
+        (b'{"a":-9223372036854775809}', {"a": -(2**63) - 1}),
         (b"1e-400", 0.0),
         (b"1.7976931348623157e308", 1.7976931348623157e308),
         (b'[{"a":1},{"a":1}]', [{"a": 1}, {"a": 1}]),
@@ -150,3 +153,26 @@ def test_documents_leave_compact_in_utf_8_with_a_newline() -> None:
     """Nothing is escaped that need not be."""
     assert documents.dumps({"name": "Löwe 😀", "n": None}) == '{"name":"Löwe 😀","n":null}\n'
     assert json.loads(documents.dumps([])) == []
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**400 - 1])
+def test_an_integer_leaves_as_it_is(number: int) -> None:
+    """However deep it is, and can be read again, by the service and by others; a double would be another number."""
+    document = {"a": [number, {"b": number, "c": 1.5}]}
+    body = documents.encode({"a": (number, {"b": number, "c": 1.5})})
+    assert documents.read(body) == documents.parse(body) == json.loads(body) == document
+    assert isinstance(documents.read(documents.encode(number)), int)
+
+
+@pytest.mark.parametrize("value", [10**400, {1: 2**64}, [2**64, object()], {2**64}])
+def test_what_is_not_json_does_not_leave(value: Any) -> None:
+    """Beside a large integer, too; one that `parse` would refuse is not written."""
+    with pytest.raises(TypeError):
+        documents.encode(value)
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"[1111111111111111111,]", b"[1111111111111111111,NaN]", b"\xff"])
+def test_what_cannot_be_read_is_a_value_error(body: bytes) -> None:
+    """Not a refusal, which would blame the client."""
+    with pytest.raises(ValueError, match=r"."):
+        documents.read(body)

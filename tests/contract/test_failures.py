@@ -112,11 +112,6 @@ def test_a_handler_that_kept_its_contract_before_is_watched_all_the_same(
         assert [client.get("/items/1").status_code for _ in range(4)] == [200, 200, 500, 200]
 
 
-compiled_alone = pytest.mark.parametrize("pipeline", ["compiled"], indirect=True)
-"""For what stock Connexion does not look at: the values of headers, and problems."""
-
-
-@compiled_alone
 @pytest.mark.parametrize("etag", ["1", 'W/"1"', ""])
 def test_a_header_that_does_not_fit_is_a_500(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, etag: str
@@ -136,7 +131,6 @@ def test_a_header_that_does_not_fit_is_a_500(
     assert [said in record.getMessage() for record in caplog.records] == [True, True]
 
 
-@compiled_alone
 @pytest.mark.parametrize(
     ("problem", "said"),
     [

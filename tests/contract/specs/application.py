@@ -14,13 +14,16 @@ import yaml
 from connexion import FlaskApp
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.response_validation import ResponseValidationMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.server_error import ServerErrorMiddleware
 from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from flask import Flask
 
 from contract import documents
+from contract.answers import StrictAnswers
 from contract.compiled import CompiledContract
+from contract.context import handler_context
 from contract.gateway import ErrorMap, Gateway
 from contract.handlers import TagResolver
 from contract.stock import FLASK_CONVERTERS, VALIDATORS, BareResponse, LenientRouting, StrictOperation
@@ -55,6 +58,7 @@ def build(
         ExceptionMiddleware: [],
         SwaggerUIMiddleware: [],
         RoutingMiddleware: [LenientRouting],
+        ResponseValidationMiddleware: [StrictAnswers],
     }
     middlewares = [new for old in ConnexionMiddleware.default_middlewares for new in replaced.get(old, [old])]
     application = FlaskApp(__name__, middlewares=middlewares, server_args={"static_folder": None})
@@ -189,7 +193,7 @@ class Exchange:
     reply: Reply
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if len(self.name) < 200 else f"{self.name[:200]}…"
 
 
 def problem(status: int, detail: str, **members: Any) -> Reply:

@@ -50,6 +50,7 @@ def _closing() -> Any:
 ANSWERS: dict[str, Callable[[], Any]] = {
     "data": lambda: K,
     "one": lambda: (K,),
+    "wrong": lambda: {"kind": 1},
     "status": lambda: (K, 201),
     "http-status": lambda: (K, HTTPStatus.CREATED),
     "headers": lambda: (K, {"X-Count": "3"}),
@@ -75,6 +76,8 @@ ANSWERS: dict[str, Callable[[], Any]] = {
     "problem": lambda: _raise(Problem(418, "Stout.")),
     "connexion-error": lambda: _raise(BadRequestProblem("No.")),
     "abort": lambda: flask.abort(404, "Nowhere."),
+    "flask-request": lambda: {"kind": flask.request.path},
+    "flask-session": lambda: {"kind": flask.session.get("kind", "none")},
     "error": lambda: _raise(RuntimeError("secret")),
     "stop": lambda: _raise(StopIteration("secret")),
     "default": lambda: (K, 503),
@@ -97,7 +100,8 @@ VALUES: dict[str, Any] = {
     "nan": {"number": float("nan")},
     "any-nan": {"value": float("nan")},
     "big": {"value": 2**63 - 1},
-    "huge": {"value": 10**30},
+    "huge": {"value": [10**30, {"a": -(10**309)}]},
+    "too-huge": {"value": 10**400},
     "unicode": {"value": "é😀\u2028</script>"},
     "keys": {"value": {1: 2}},
     "set": {"value": {1}},
@@ -121,6 +125,10 @@ def get_text(kind: str) -> Any:
         "flask": flask.Response("x", mimetype="text/plain"),
         "generator": (piece for piece in ("a", "é")),
         "empty": "",
+        "long": "é" * 101,
+        "long-bytes": b"x" * 101,
+        "long-flask": flask.Response("é" * 101, mimetype="text/plain"),
+        "long-enough": b"\xc3\xa9" * 100,
     }[kind]
 
 

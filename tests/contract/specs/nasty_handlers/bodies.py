@@ -6,6 +6,7 @@ from typing import Any
 
 import flask
 from connexion import request
+from connexion.context import operation
 
 Echo = dict[str, Any]
 
@@ -23,6 +24,13 @@ def post_shape(body: Any) -> Echo:
 def post_thing(body: Any) -> Echo:
     """A thing."""
     return {"body": body}
+
+
+def post_owned(body: Any) -> Any:
+    """With what the server owns, more or less."""
+    part = {name: value for name, value in {"number": 1, "title": "t"}.items() if body["name"] != f"no-{name}"}
+    number = {} if body["name"] == "no-id" else {"id": 1}
+    return number | {"name": body["name"], "parts": [part]}
 
 
 def patch_variant(body: Any = None) -> Echo:
@@ -58,6 +66,7 @@ def post_context(body: Any) -> Echo:
         "body": body,
         "application": flask.current_app.name.rpartition(".")[2],
         "g is new": not before,
+        "operation": operation.operation_id,
         "method": request.method,
         "path": request.url.path,
         "query": request.url.query,

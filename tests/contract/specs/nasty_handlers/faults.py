@@ -7,6 +7,7 @@ import flask
 from contract.problems import Problem
 
 JSON = "application/json"
+_PROBLEMS = {"problem": 503, "problem-media-type": 418}
 
 
 def _faults() -> dict[str, Any]:
@@ -30,11 +31,12 @@ def _faults() -> dict[str, Any]:
         "other-header": ({"id": 1}, 200, must | {"X-May": "A"}),
         "body-where-none-is": ({"id": 1}, 204),
         "class": ({"what": 1}, 418),
+        "pieces": (flask.Response((b"x" for _ in range(100)), 299, must, mimetype="text/plain")),
     }
 
 
 def get_fault(kind: str) -> Any:
     """A broken one."""
-    if kind == "problem":
-        raise Problem(503, "Not in the contract.")
+    if kind in _PROBLEMS:
+        raise Problem(_PROBLEMS[kind], "Not in the contract.")
     return _faults()[kind]

@@ -1,0 +1,1 @@
+"""The handlers of `pythonic.yaml`, a module for each tag."""
