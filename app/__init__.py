@@ -28,6 +28,7 @@ from app.errors import ERRORS
 from app.logs import configure
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
+from app.specfile import SafeLoader
 from contract import documents
 from contract import handlers as contract_handlers
 from contract.compiled import CompiledContract
@@ -39,7 +40,6 @@ from db.errors import DatabaseError
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SPECIFICATION = ROOT / "openapi" / "items.yaml"
 HANDLERS = "handlers"
 

@@ -204,6 +204,21 @@ def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Ru
 
 
 @contextlib.contextmanager
+def outer(folder: Path, location: str) -> Iterator[Running]:
+    """Another nginx, in front of it all, whose one server has this location."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    paths = "".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "scgi", "uwsgi"))
+    server = f"server {{ listen 127.0.0.1:{port}; {location} }}"
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid pid; error_log stderr; events {{}} http {{ access_log off; {paths} {server} }}\n"
+    )
+    command = [nginx_program(), "-p", f"{folder}/", "-c", str(folder / "nginx.conf")]
+    with _running(command, port, folder, "outer") as running:
+        yield running
+
+
+@contextlib.contextmanager
 def prism(folder: Path, document: Path, upstream: int) -> Iterator[Running]:
     """Prism as a proxy that lets nothing pass, in either direction, that breaks the contract in `document`."""
     program = ROOT / "node_modules" / ".bin" / "prism"

@@ -468,8 +468,8 @@ def test_what_is_large_is_compressed(nginx: Running, path: str) -> None:
     """For clients that can read it, with the same content, and with word of it for caches."""
     plain, packed = ask(nginx.port, "GET", path), ask(nginx.port, "GET", path, headers=GZIP)
     assert (plain.all("Content-Encoding"), packed.all("Content-Encoding")) == ([], ["gzip"])
-    assert "Accept-Encoding" in plain["Vary"]
-    assert "Accept-Encoding" in packed["Vary"]
+    assert "Accept-Encoding" in plain.all("Vary")
+    assert "Accept-Encoding" in packed.all("Vary")
     assert gzip.decompress(packed.body) == plain.body
     assert len(packed.body) < len(plain.body) / 2
 
