@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> FlaskApp:
     if settings.pipeline == "compiled":
         middlewares.insert(0, _compiled(settings, flask_app, database))
     flask_app.url_map.merge_slashes = False
+    flask_app.url_map.redirect_defaults = False  # that redirect would name the Host that the client names
     flask_app.url_map.converters.update(FLASK_CONVERTERS)
     flask_app.response_class = BareResponse
     flask_app.extensions[EXTENSION] = database

@@ -46,6 +46,13 @@ def test_the_way_to_the_ui(client: ContractClient, path: str, status: int) -> No
     assert "evil" not in answer.text
 
 
+def test_the_page_has_a_name_of_its_own(client: ContractClient) -> None:
+    """It is no redirect, which would name the host that the client names."""
+    answer = client.get("/ui/index.html", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.content) == (200, client.get("/ui/").content)
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
 @pytest.mark.parametrize(
     "accept", [BROWSER, "text/html", "application/json;q=0.5, text/*", "*/*;q=0.1, text/html;q=0.2"]
 )
@@ -104,7 +111,7 @@ def test_assets_have_their_types_and_can_be_kept(client: ContractClient, name: s
     """For an hour, and then asked for again by ETag."""
     answer = client.get(f"/ui/{name}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, ASSET_TYPES[name])
-    assert "max-age=3600" in answer.headers["Cache-Control"]
+    assert answer.headers["Cache-Control"] == "max-age=3600"
     assert answer.content == Path(UI_FILES[name], name).read_bytes()
 
 

@@ -182,21 +182,29 @@ def nginx_program() -> str:
 
 
 def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = ()) -> list[str]:
-    """Copy nginx/ into `folder`, put in port and upstream, make the edits, and return the command that runs it."""
+    """Copy nginx/ into `folder`, put in port, upstream and static files' folder, make the edits, and return the command
+    that runs it.
+    """
     configuration = folder / "nginx"
     shutil.copytree(NGINX_CONF, configuration)
     (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
     (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
+    (configuration / "local" / "static.conf").write_text(f"root {folder}/static;\n")
     for name, old, new in edits:
         text = (configuration / name).read_text()
         assert text.count(old) == 1, f"{old!r} in {name}"
         (configuration / name).write_text(text.replace(old, new))
-    return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf")]
+    # Started as root, its workers would be nobody, who may not read what the tests write.
+    user = ["-g", "user root;"] if os.geteuid() == 0 else []
+    return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf"), *user]
 
 
 @contextlib.contextmanager
 def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Running]:
-    """The real nginx with the files of nginx/, in front of what listens on the port `upstream`."""
+    """The real nginx with the files of nginx/, in front of what listens on the port `upstream`.
+
+    What `app.static` has written into `folder`/static, it serves by itself.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with _running(configure(folder, port, upstream, edits), port, folder, "nginx") as running:

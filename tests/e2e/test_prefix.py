@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app import static
 from tests.docs.markdown import blocks, read
 from tests.e2e import browser as chrome
 from tests.e2e.stack import Answer, Running, ask, edge, outer, send, service
@@ -58,8 +59,10 @@ def closed(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[R
 
 @pytest.fixture(scope="module")
 def inner(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Running]:
-    """The service behind its nginx, which believes this machine."""
-    with edge(tmp_path_factory.mktemp("inner"), app.port, TRUSTED) as running:
+    """The service behind its nginx, which believes this machine, and has the files of `/ui/` itself."""
+    folder = tmp_path_factory.mktemp("inner")
+    static.write(folder / "static")
+    with edge(folder, app.port, TRUSTED) as running:
         yield running
 
 
