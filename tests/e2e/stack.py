@@ -212,6 +212,27 @@ def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Ru
 
 
 @contextlib.contextmanager
+def tls_edge(folder: Path, upstream: int) -> Iterator[tuple[Running, int, Path]]:
+    """The same with servers/tls.conf in place of plain.conf, as its first line says: (nginx, TLS port, certificate)."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed, which makes the certificate")
+    certificate, key, port = folder / "fullchain.pem", folder / "privkey.pem", free_port()
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2", "-nodes"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command = ["openssl", "req", "-x509", *curve, *subject, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    plain, encrypted = "include servers/plain.conf;", "include servers/tls.conf;"
+    edits = [
+        ("nginx.conf", f"{plain}\n    #{encrypted}", encrypted),
+        ("servers/tls.conf", "listen 8443 ", f"listen 127.0.0.1:{port} "),
+        ("servers/tls.conf", "/etc/nginx/tls/fullchain.pem", str(certificate)),
+        ("servers/tls.conf", "/etc/nginx/tls/privkey.pem", str(key)),
+    ]
+    with edge(folder / "edge", upstream, edits) as nginx:
+        yield nginx, port, certificate
+
+
+@contextlib.contextmanager
 def outer(folder: Path, location: str) -> Iterator[Running]:
     """Another nginx, in front of it all, whose one server has this location."""
     folder.mkdir(parents=True, exist_ok=True)
