@@ -23,6 +23,8 @@ COPY contract/ contract/
 COPY db/ db/
 COPY handlers/ handlers/
 COPY app/ app/
+# What nginx serves by itself.
+RUN /venv/bin/python -m app.static /static
 # Compiled here, because the root file system is read-only when it runs; checked by hash, so that dates do not matter.
 RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib app contract db handlers
 
@@ -53,6 +55,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
     && rm -rf /var/lib/apt/lists/* /etc/nginx /var/www/html
 COPY nginx/ /etc/nginx/
+COPY --from=build /static /srv/static
 USER 10002:10002
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \

@@ -29,6 +29,7 @@ from app.errors import ERRORS
 from app.logs import configure
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
+from app.specfile import SafeLoader
 from contract import documents
 from contract import handlers as contract_handlers
 from contract.answers import StrictAnswers
@@ -42,7 +43,6 @@ from db.errors import DatabaseError
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SPECIFICATION = ROOT / "openapi" / "items.yaml"
 HANDLERS = "handlers"
 
@@ -70,6 +70,7 @@ def create_app(settings: Settings) -> FlaskApp:
     if settings.pipeline == "compiled":
         middlewares.insert(0, _compiled(settings, flask_app, database))
     flask_app.url_map.merge_slashes = False
+    flask_app.url_map.redirect_defaults = False  # that redirect would name the Host that the client names
     flask_app.url_map.converters.update(FLASK_CONVERTERS)
     flask_app.response_class = BareResponse
     flask_app.extensions[EXTENSION] = database

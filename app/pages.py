@@ -9,7 +9,9 @@ from flask import Flask, Response
 from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from app import prefix
 from app.settings import ROOT
+from app.specfile import SpecFile
 from contract import documents
 from contract.problems import Problem, nothing_at
 
@@ -31,9 +33,10 @@ CONTENT_SECURITY_POLICY = (
 
 def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any]) -> None:
     """Add the pages. `source` is the spec's file as it is; `specification` is what it says, references intact."""
+    as_json = json.dumps(specification, indent=2, ensure_ascii=False).encode() + b"\n"
     files = {
-        "openapi.yaml": (source, "application/yaml"),
-        "openapi.json": (json.dumps(specification, indent=2, ensure_ascii=False).encode() + b"\n", "application/json"),
+        "openapi.yaml": SpecFile(source, "application/yaml"),
+        "openapi.json": SpecFile(as_json, "application/json"),
     }
     about = {"name": specification["info"]["title"], "version": specification["info"]["version"]}
     addresses = {"documentation": "/ui/", "openapi": "/openapi.json"}
@@ -48,7 +51,7 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
             mount = flask.request.root_path
             links = {name: mount + path for name, path in addresses.items()}
             answer = Response(documents.encode({**about, **links}), mimetype="application/json")
-        answer.vary.add("Accept")
+        answer.vary.update(["Accept", prefix.HEADER])
         return answer
 
     @flask_app.get("/ui")  # Flask's own redirect would be absolute, with the Host that the client names
@@ -57,9 +60,10 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
 
     @flask_app.get("/<any('openapi.yaml', 'openapi.json'):name>")
     def openapi(name: str) -> Any:
-        content, media_type = files[name]
-        response = Response(content, mimetype=media_type)
+        file = files[name]
+        response = Response(file.below(flask.request.root_path), mimetype=file.media_type)
         response.headers["Cache-Control"] = "no-cache"
+        response.vary.add(prefix.HEADER)
         response.add_etag()
         return response.make_conditional(flask.request)
 
@@ -68,9 +72,9 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
     def swagger_ui(name: str) -> Response:
         if name not in UI_FILES:
             flask.abort(404)
-        response = flask.send_from_directory(
-            UI_FILES[name], name, etag=True, max_age=0 if name == "index.html" else 3600
-        )
+        seconds = 0 if name == "index.html" else 3600
+        response = flask.send_from_directory(UI_FILES[name], name, etag=True, max_age=seconds)
+        response.headers["Cache-Control"] = f"max-age={seconds}" if seconds else "no-cache"
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
 
@@ -79,7 +83,9 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
 
 def _redirect(path: str, code: int) -> Any:
     """A redirect within the service, wherever it is mounted; no host is named."""
-    return flask.redirect(flask.request.root_path + path, code)
+    answer = flask.redirect(flask.request.root_path + path, code)
+    answer.vary.add(prefix.HEADER)
+    return answer
 
 
 def _problem(error: HTTPException) -> Any:
@@ -92,5 +98,5 @@ def _problem(error: HTTPException) -> Any:
         detail = f"{flask.request.method} is not a method of this path; its methods are {allow}."
         raise Problem(405, detail, headers={"Allow": allow})
     if code == 404:
-        raise nothing_at(flask.request.path)
+        raise nothing_at(flask.request.root_path + flask.request.path)
     raise Problem(code, error.description or error.name)

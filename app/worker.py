@@ -1,4 +1,5 @@
-"""Gunicorn's `asgi` worker, with problem details for its own errors and without idle connections at its end.
+"""Gunicorn's `asgi` worker, with problem details for its own errors and without idle connections at its end. It hears
+`X-Forwarded-Prefix` of those whose `X-Forwarded-Proto` Gunicorn believes.
 
 Requests that are not HTTP (a Content-Length that is not a number, headers beyond the limits) never reach the
 application: the server's protocol answers them, and here is the one place where it can be told how.
@@ -16,6 +17,7 @@ from uuid import uuid4
 from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.workers import gasgi
 
+from app import prefix
 from contract.problems import MEDIA_TYPE, Problem, title
 
 _DETAILS = {
@@ -56,6 +58,13 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         }
         head = f"HTTP/1.1 {status} {problem.title}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         self._safe_write(head.encode("latin-1") + b"\r\n" + body)
+
+    def _build_http_scope(self, *args: Any) -> dict[str, Any]:
+        """What the application is told of a request. `_forwarded_trust` is empty for peers that are not believed."""
+        scope: dict[str, Any] = super()._build_http_scope(*args)
+        if self._forwarded_trust[0]:
+            prefix.restore(scope)
+        return scope
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:
         """The contract has no WebSockets: a request to upgrade is served as what it is without (RFC 9110 §7.8)."""

@@ -69,9 +69,10 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
             await send_problem(problem, response)
 
     async def _serve(self, scope: Scope, receive: Receive, response: "_Response") -> None:
-        route = self._route(route_path(scope))
+        path = route_path(scope)
+        route = self._route(path)
         if route is None:
-            if scope["path"].startswith("//") or "\n" in scope["path"]:  # the routers behind see less than is there
+            if path.startswith("//") or "\n" in path:  # the routers behind see less than is there
                 raise problems.nothing_at(scope["path"])
             await self.app(scope, receive, response)
             return

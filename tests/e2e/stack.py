@@ -182,24 +182,68 @@ def nginx_program() -> str:
 
 
 def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = ()) -> list[str]:
-    """Copy nginx/ into `folder`, put in port and upstream, make the edits, and return the command that runs it."""
+    """Copy nginx/ into `folder`, put in port, upstream and static files' folder, make the edits, and return the command
+    that runs it.
+    """
     configuration = folder / "nginx"
     shutil.copytree(NGINX_CONF, configuration)
     (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
     (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
+    (configuration / "local" / "static.conf").write_text(f"root {folder}/static;\n")
     for name, old, new in edits:
         text = (configuration / name).read_text()
         assert text.count(old) == 1, f"{old!r} in {name}"
         (configuration / name).write_text(text.replace(old, new))
-    return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf")]
+    # Started as root, its workers would be nobody, who may not read what the tests write.
+    user = ["-g", "user root;"] if os.geteuid() == 0 else []
+    return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf"), *user]
 
 
 @contextlib.contextmanager
 def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Running]:
-    """The real nginx with the files of nginx/, in front of what listens on the port `upstream`."""
+    """The real nginx with the files of nginx/, in front of what listens on the port `upstream`.
+
+    What `app.static` has written into `folder`/static, it serves by itself.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with _running(configure(folder, port, upstream, edits), port, folder, "nginx") as running:
+        yield running
+
+
+@contextlib.contextmanager
+def tls_edge(folder: Path, upstream: int) -> Iterator[tuple[Running, int, Path]]:
+    """The same with servers/tls.conf in place of plain.conf, as its first line says: (nginx, TLS port, certificate)."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed, which makes the certificate")
+    certificate, key, port = folder / "fullchain.pem", folder / "privkey.pem", free_port()
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2", "-nodes"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command = ["openssl", "req", "-x509", *curve, *subject, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    plain, encrypted = "include servers/plain.conf;", "include servers/tls.conf;"
+    edits = [
+        ("nginx.conf", f"{plain}\n    #{encrypted}", encrypted),
+        ("servers/tls.conf", "listen 8443 ", f"listen 127.0.0.1:{port} "),
+        ("servers/tls.conf", "/etc/nginx/tls/fullchain.pem", str(certificate)),
+        ("servers/tls.conf", "/etc/nginx/tls/privkey.pem", str(key)),
+    ]
+    with edge(folder / "edge", upstream, edits) as nginx:
+        yield nginx, port, certificate
+
+
+@contextlib.contextmanager
+def outer(folder: Path, location: str) -> Iterator[Running]:
+    """Another nginx, in front of it all, whose one server has this location."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    paths = "".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "scgi", "uwsgi"))
+    server = f"server {{ listen 127.0.0.1:{port}; {location} }}"
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid pid; error_log stderr; events {{}} http {{ access_log off; {paths} {server} }}\n"
+    )
+    command = [nginx_program(), "-p", f"{folder}/", "-c", str(folder / "nginx.conf")]
+    with _running(command, port, folder, "outer") as running:
         yield running
 
 

@@ -1,5 +1,6 @@
 """The containers: docker-compose.yml, built and started by a real Docker engine, used through the published port."""
 
+import gzip
 import http.client
 import json
 import re
@@ -13,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from app.pages import UI_FILES
 from tests.e2e.stack import VAR, Answer, Composed, ask, composed, post, wait_until
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = ("web", "nginx")
+UI = ["/ui/", *(f"/ui/{name}" for name in UI_FILES)]
 
 
 @dataclass(frozen=True)
@@ -149,16 +152,24 @@ def test_the_images_have_what_they_need_and_no_more(stack: Composed) -> None:
 
 
 def test_while_the_service_is_stopped_nginx_answers_502(stack: Composed) -> None:
-    """As a problem that says when to come back; and the service is back as soon as it is started."""
+    """As a problem that says when to come back; and the service is back as soon as it is started.
+
+    The page of the documentation and all it loads are still there, compressed, as they were before.
+    """
+    before = [ask(stack.port, "GET", path) for path in UI]
     stack.compose("stop", "web")
     try:
         assert stack.inspect("web")["State"]["ExitCode"] == 0
         answer = ask(stack.port, "GET", "/items")
+        plain = [ask(stack.port, "GET", path) for path in UI]
+        packed = [ask(stack.port, "GET", path, headers={"Accept-Encoding": "gzip"}) for path in UI]
     finally:
         stack.compose("start", "web")
     detail = "The service behind this address did not answer. Try again in a moment."
     assert_problem(answer, 502, "Bad Gateway", detail)
     assert answer["Retry-After"] == "1"
+    assert [(one.status, one.body, one["ETag"]) for one in plain] == [(200, one.body, one["ETag"]) for one in before]
+    assert [gzip.decompress(one.body) for one in packed if one["Content-Encoding"]] == [one.body for one in plain]
     wait_until(lambda: ask(stack.port, "GET", "/readyz").status == 200, "the service back behind nginx")
 
 
