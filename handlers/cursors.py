@@ -4,6 +4,8 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
+import orjson
+
 from contract.problems import Problem
 from db.items import MAX_ID, Position
 
@@ -27,8 +29,7 @@ def decode(cursor: str, sort: str, name: str | None) -> Position:
 
 
 def _encode(document: Any) -> str:
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    return urlsafe_b64encode(orjson.dumps(document)).rstrip(b"=").decode()
 
 
 def _is_place(document: Any, sort: str, name: str | None) -> bool:
