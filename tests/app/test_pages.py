@@ -80,10 +80,18 @@ def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None
 
 
 @pytest.mark.parametrize(
-    "directive", ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"]
+    "directive",
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    ],
 )
 def test_the_policy_is_strict(directive: str) -> None:
-    """No script but this service's own files, and no frame around it."""
+    """No script and no style but this service's own files, no HTML out of text, and no frame around it."""
     assert directive in CONTENT_SECURITY_POLICY.split("; ")
 
 
