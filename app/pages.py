@@ -27,7 +27,7 @@ UI_FILES = {
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types dompurify items"
+    "require-trusted-types-for 'script'; trusted-types dompurify items default"
 )
 
 

@@ -8,7 +8,10 @@ const ELEMENTS = new Set(
 const ATTRIBUTES = ["alt", "href", "src", "start", "title"];
 const ADDRESS = { href: /^(https?|mailto):/i, src: /^(https?:|data:image\/)/i };
 
+// Trusted Types (https://www.w3.org/TR/trusted-types/): what may be parsed here, and by Swagger UI's Markdown parser, which
+// has the browser decode a character reference such as &nbsp;. Nothing else is made HTML out of text.
 const policy = window.trustedTypes?.createPolicy("items", { createHTML: (html) => html });
+window.trustedTypes?.createPolicy("default", { createHTML: (text) => (/^&#?\w+;$/.test(text) ? text : null) });
 
 /** The nodes that this HTML stands for, in a document of their own, where nothing is loaded and nothing runs. */
 function parsed(html) {
