@@ -72,12 +72,13 @@ TEXTS = [*RUNS_BY_ITSELF.values(), *RUNS_OTHERWISE]
 MARKDOWN = "\n\n".join(["Hostile text.", *TEXTS])
 ADDRESS = f"javascript:{RUN}"
 IMAGE = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script></svg>'
+ANSWER_TEXT = "\n".join(RUNS_BY_ITSELF[name] for name in ("script", "image", "svg", "frame"))
 ANSWERS = {
-    "application/json": json.dumps({"hostile": MARKDOWN, "__proto__": {"ran": 1}}),
-    "application/problem+json": json.dumps({"detail": MARKDOWN}),
-    "text/html": f"<!DOCTYPE html><html><body>{MARKDOWN}</body></html>",
-    "text/plain": MARKDOWN,
-    "text/csv": MARKDOWN,
+    "application/json": json.dumps({"hostile": ANSWER_TEXT, "__proto__": {"ran": 1}}),
+    "application/problem+json": json.dumps({"detail": ANSWER_TEXT}),
+    "text/html": f"<!DOCTYPE html><html><body>{ANSWER_TEXT}</body></html>",
+    "text/plain": ANSWER_TEXT,
+    "text/csv": ANSWER_TEXT,
     "application/xml": f"<hostile>{IMAGE}</hostile>",
     "image/svg+xml": IMAGE,
     "image/png": IMAGE,
@@ -88,7 +89,6 @@ HEADERS = {
     "Link": f'<{ADDRESS}>; rel="next", <img src="data:," onerror="{RUN}">; rel="first"',
     "Location": ADDRESS,
     "X-Hostile": RUNS_BY_ITSELF["image"],
-    "Content-Disposition": f'attachment; filename="{RUNS_BY_ITSELF["image-with-slashes"]}.html"',
 }
 # Where a script could hide in a page: what elements say, what they are, and where links lead.
 SUSPECTS = """
@@ -158,7 +158,7 @@ def contract() -> dict[str, Any]:
             "get": {
                 **described,
                 "operationId": f"answer{number}",
-                "responses": {"200": {"description": MARKDOWN, "content": {media_type: {}}}},
+                "responses": {"200": {"description": image, "content": {media_type: {}}}},
             }
         }
         for number, media_type in enumerate(ANSWERS)
@@ -204,7 +204,10 @@ def site(policy: str | None) -> Iterator[str]:
     @pages.get("/answers/<int:number>")
     def answer(number: int) -> flask.Response:
         media_type = list(ANSWERS)[number]
-        return flask.Response(ANSWERS[media_type], headers=HEADERS, content_type=media_type)
+        response = flask.Response(ANSWERS[media_type], headers=HEADERS, content_type=media_type)
+        if media_type == "application/octet-stream":  # which makes Swagger UI offer a download
+            response.headers["Content-Disposition"] = f'attachment; filename="<img src=x onerror={RUN}>.html"'
+        return response
 
     @pages.after_request
     def set_policy(response: flask.Response) -> flask.Response:
@@ -266,21 +269,21 @@ def test_a_hostile_contract_runs_no_script(browser: Any, policy: str | None) -> 
 
 
 @each_policy
-@pytest.mark.parametrize("media_type", ANSWERS)
-def test_a_hostile_answer_runs_no_script(browser: Any, policy: str | None, media_type: str) -> None:
+def test_a_hostile_answer_runs_no_script(browser: Any, policy: str | None) -> None:
     """Whatever it calls itself, and whatever its headers say."""
-    operation = f".opblock[id$='-answer{list(ANSWERS).index(media_type)}']"
     with site(policy) as address:
         browser.get(f"{address}/ui/")
-        press(browser, f"{operation} .opblock-summary-control")
-        press(browser, f"{operation} .execute")
-        answer = find(browser, f"{operation} {ANSWER}")
-        assert RUNS_BY_ITSELF["image"] in answer.text
-        assert browser.execute_script(SUSPECTS) == []
-        assert not ran(browser)
+        for number, media_type in enumerate(ANSWERS):
+            operation = f".opblock[id$='-answer{number}']"
+            press(browser, f"{operation} .opblock-summary-control")
+            press(browser, f"{operation} .execute")
+            assert RUNS_BY_ITSELF["image"] in find(browser, f"{operation} {ANSWER}").text, media_type
+            assert browser.execute_script(SUSPECTS) == [], media_type
+            assert not ran(browser), media_type
+            press(browser, f"{operation} .opblock-summary-control")
 
 
-@pytest.mark.parametrize("parameter", ["url", "configUrl", "urls.primaryName", "spec", "oauth2RedirectUrl", "layout"])
+@pytest.mark.parametrize("parameter", ["url", "configUrl"])
 def test_a_link_cannot_show_another_contract(browser: Any, host: int, parameter: str) -> None:
     """What the address says about the settings is not heard: nobody else is asked, nor is it tried."""
     with socket.create_server(("127.0.0.1", 0)) as foreign:
@@ -293,15 +296,13 @@ def test_a_link_cannot_show_another_contract(browser: Any, host: int, parameter:
     assert complaints(browser) == []
 
 
-@pytest.mark.parametrize("name", ["script", "image", "svg", "frame"])
-def test_an_address_is_no_markup(browser: Any, host: int, name: str) -> None:
+@pytest.mark.parametrize("place", ["#", "#/items/", "?", "?filter="])
+def test_an_address_is_no_markup(browser: Any, host: int, place: str) -> None:
     """Neither in the query nor behind the #, where Swagger UI reads what to open."""
-    for place in ("#", "#/", "#/items/", "?", "?filter="):
-        browser.get("about:blank")
-        browser.get(f"http://127.0.0.1:{host}/ui/{place}{RUNS_BY_ITSELF[name]}")
-        find(browser, CREATE)
-        assert browser.execute_script(SUSPECTS) == []
-        assert not ran(browser)
+    browser.get(f"http://127.0.0.1:{host}/ui/{place}{RUNS_BY_ITSELF['script']}{RUNS_BY_ITSELF['image']}")
+    find(browser, CREATE)
+    assert browser.execute_script(SUSPECTS) == []
+    assert not ran(browser)
     assert complaints(browser) == []
 
 
@@ -311,8 +312,7 @@ def test_the_text_of_an_item_is_only_text(browser: Any, host: int) -> None:
     browser.get(f"http://127.0.0.1:{host}/ui/")
     press(browser, f"{READ} .opblock-summary-control")
     find(browser, f"{READ} input").send_keys(Keys.CONTROL, "a", Keys.NULL, str(item["id"]))
-    for row in (f"{READ} tr[data-param-in=header] input",):
-        find(browser, row).send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
+    find(browser, f"{READ} tr[data-param-in=header] input").send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
     press(browser, f"{READ} .execute")
     shown = find(browser, f"{READ} {ANSWER} .response-col_description .highlight-code pre").text
     assert json.loads(shown) == item
