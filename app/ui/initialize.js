@@ -46,6 +46,49 @@ function Markdown(Original, { React }) {
   };
 }
 
+/**
+ * The contract with its optional parameters empty at first and their examples in words: those of If-Match or a cursor
+ * belong to other answers, and "Execute" with all of them would show an error or an empty list.
+ */
+function emptied(contract) {
+  const owners = Object.values(contract.paths ?? {}).flatMap((path) => [path, ...Object.values(path ?? {})]);
+  const parameters = owners.flatMap((owner) => owner?.parameters ?? []);
+  for (const parameter of [...parameters, ...Object.values(contract.components?.parameters ?? {})]) {
+    if (!parameter || parameter.$ref || parameter.required) continue;
+    parameter.value = null; // to Swagger UI: a person has emptied it
+    if ("example" in parameter) {
+      parameter.description = `${parameter.description ?? ""}\n\nExample: \`${parameter.example}\``.trim();
+    }
+  }
+  return contract;
+}
+
+/** What would be a link within the button that opens an operation. */
+function DeepLink(Original, { React }) {
+  return ({ text }) => React.createElement("span", null, text);
+}
+
+// Names for what Swagger UI leaves without one, for those who hear the page instead of seeing it.
+const NAMES = {
+  ".servers select": "Server",
+  ".examples-select-element": "Example",
+  ".content-type": "Media type",
+  ".body-param__text": "Request body",
+  ".copy-to-clipboard button": "Copy",
+};
+
+/** Repair what Swagger UI has just drawn: names, and code that can be scrolled from the keyboard. */
+function repair() {
+  for (const [selector, name] of Object.entries(NAMES)) {
+    for (const element of document.querySelectorAll(`${selector}:not([aria-label])`)) element.ariaLabel = name;
+  }
+  // The text of these says more than the label, which hides it.
+  for (const button of document.querySelectorAll(".opblock-summary-control[aria-label]")) button.ariaLabel = null;
+  for (const code of document.querySelectorAll("pre.microlight:not([tabindex])")) code.tabIndex = 0;
+}
+
+new MutationObserver(repair).observe(document.getElementById("swagger-ui"), { childList: true, subtree: true });
+
 window.ui = SwaggerUIBundle({
   url: "../openapi.json",
   dom_id: "#swagger-ui",
@@ -55,5 +98,12 @@ window.ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   queryConfigEnabled: false, // or ?url= in a link would show another contract as this one
   validatorUrl: null,
-  plugins: [{ wrapComponents: { Markdown } }],
+  plugins: [
+    {
+      wrapComponents: { Markdown, DeepLink },
+      statePlugins: {
+        spec: { wrapActions: { updateJsonSpec: (original) => (contract) => original(emptied(contract)) } },
+      },
+    },
+  ],
 });

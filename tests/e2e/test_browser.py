@@ -1,13 +1,16 @@
 """The documentation as people use it: headless Chromium on /ui, through the real nginx, and through the containers."""
 
 import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from selenium.webdriver.common.by import By
 
 from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, look, press
-from tests.e2e.stack import ask
+from tests.e2e.stack import ask, service
+from tests.support import SpecifiedOperation, operations, resolve, schema_errors
 
 
 def test_an_item_is_created_from_the_documentation(browser: Any, port: int, request: pytest.FixtureRequest) -> None:
@@ -69,3 +72,59 @@ def test_every_operation_is_shown(browser: Any, port: int) -> None:
     operations = [operation for path in paths.values() for operation in path.values() if isinstance(operation, dict)]
     assert shown == {f"operations-{operation['tags'][0]}-{operation['operationId']}" for operation in operations}
     assert browser.find_elements(By.CSS_SELECTOR, ".errors-wrapper, .loading-container.failed-config") == []
+
+
+def fill(port: int) -> None:
+    """Create one of everything that can be created; in a new database, it is what the examples speak of."""
+    for operation in operations():
+        if operation.method == "POST":
+            (media_type, content), *_ = operation.definition["requestBody"]["content"].items()
+            body = json.dumps(resolve(next(iter(content["examples"].values())))["value"]).encode()
+            assert ask(port, "POST", operation.path, body, {"Content-Type": media_type}).status == 201
+
+
+def fill_in(browser: Any, shown: str, operation: SpecifiedOperation) -> list[str]:
+    """Give every optional parameter of an operation, which is empty as yet, its example; the examples."""
+    parameters = [resolve(parameter) for parameter in operation.definition.get("parameters", [])]
+    optional = {parameter["name"]: str(parameter["example"]) for parameter in parameters if "required" not in parameter}
+    for name, value in optional.items():
+        field = find(browser, f'{shown} tr[data-param-name="{name}"] :is(input, select)')
+        assert field.get_attribute("value") == ""
+        field.send_keys(value)
+    return list(optional.values())
+
+
+def answered(browser: Any, shown: str) -> tuple[int, Any]:
+    """The status and the body, if there is one, that the page shows of an operation's answer."""
+    status = find(browser, f"{shown} {ANSWER} tbody .response-col_status").text.split()[0]
+    bodies = browser.find_elements(By.CSS_SELECTOR, f"{shown} {ANSWER} .response-col_description .highlight-code pre")
+    return int(status), [json.loads(body.text) for body in bodies]
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["as-it-is", "filled-in"])
+def test_every_operation_can_be_tried_out(browser: Any, tmp_path: Path, *, filled: bool) -> None:
+    """Executed as it is, each succeeds; with the examples of its optional parameters, each answers as documented."""
+    with service(tmp_path) as app:
+        fill(app.port)
+        browser.get(f"http://127.0.0.1:{app.port}/ui/")
+        for operation in sorted(operations(), key=lambda operation: operation.method == "DELETE"):  # the last of all
+            shown = f"#operations-{operation.definition['tags'][0]}-{operation}"
+            press(browser, f"{shown} .opblock-summary-control")
+            values = fill_in(browser, shown, operation) if filled else []
+            press(browser, f"{shown} .execute")
+            status, bodies = answered(browser, shown)
+            command = unquote(find(browser, f"{shown} .curl").text)
+            assert [value for value in values if value not in command] == [], command
+            response = operation.response(status)
+            assert response is not None, f"{operation}: {status}"
+            assert filled or status == min(map(int, operation.definition["responses"])), operation
+            contents = list(response.get("content", {}).values())
+            assert len(bodies) == len(contents), operation
+            for body, content in zip(bodies, contents, strict=True):
+                assert schema_errors(content["schema"], body) == [], operation
+                if operation.method == "GET" and not filled:
+                    path = urlsplit(find(browser, f"{shown} .request-url pre").text).path
+                    assert ask(app.port, "GET", path).json() == body
+            press(browser, f"{shown} .opblock-summary-control")
+    refused = "Failed to load resource: the server responded with a status of 412"
+    assert [complaint for complaint in complaints(browser) if not filled or refused not in complaint] == []
