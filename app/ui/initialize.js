@@ -79,12 +79,19 @@ const NAMES = {
 
 /** Repair what Swagger UI has just drawn: names, and code that can be scrolled from the keyboard. */
 function repair() {
+  const each = (selector, mend) => document.querySelectorAll(selector).forEach(mend);
   for (const [selector, name] of Object.entries(NAMES)) {
-    for (const element of document.querySelectorAll(`${selector}:not([aria-label])`)) element.ariaLabel = name;
+    each(`${selector}:not([aria-label])`, (element) => (element.ariaLabel = name));
   }
-  // The text of these says more than the label, which hides it.
-  for (const button of document.querySelectorAll(".opblock-summary-control[aria-label]")) button.ariaLabel = null;
-  for (const code of document.querySelectorAll("pre.microlight:not([tabindex])")) code.tabIndex = 0;
+  each("[data-param-name] :is(input, select, textarea):not([aria-label])", (field) => {
+    field.ariaLabel = field.closest("[data-param-name]").dataset.paramName;
+  });
+  each(".model-box-control:not([aria-label])", (button) => {
+    if (!button.textContent.trim()) button.ariaLabel = "Details";
+  });
+  each(".responses-table[id]:not([aria-label])", (table) => (table.ariaLabel = table.id.replaceAll("_", " ")));
+  each(".opblock-summary-control[aria-label]", (button) => (button.ariaLabel = null)); // it says less than the text
+  each("pre.microlight:not([tabindex])", (code) => (code.tabIndex = 0));
 }
 
 new MutationObserver(repair).observe(document.getElementById("swagger-ui"), { childList: true, subtree: true });
