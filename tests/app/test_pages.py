@@ -95,6 +95,12 @@ def test_the_policy_is_strict(directive: str) -> None:
     assert directive in CONTENT_SECURITY_POLICY.split("; ")
 
 
+def test_the_versions_that_architecture_judges(client: ContractClient) -> None:
+    """When Swagger UI or DOMPurify changes, what ARCHITECTURE.md says of them has to be thought through again."""
+    assert Path(UI_FILES["swagger-ui-bundle.js"]).name == "swagger-ui-4.15.5"
+    assert 'r.version="2.3.10"' in client.get("/ui/swagger-ui-bundle.js").text
+
+
 def test_the_ui_asks_for_the_contract_beside_it(client: ContractClient) -> None:
     """Relative, so that it works below any prefix."""
     assert 'url: "../openapi.json"' in client.get("/ui/initialize.js").text
