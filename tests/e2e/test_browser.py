@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, look, press
+from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, look, press, press_all
 from tests.e2e.stack import ask, service
 from tests.support import SpecifiedOperation, operations, resolve, schema_errors
 
@@ -44,13 +44,13 @@ def test_the_console_is_heard(browser: Any, port: int) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 1600), (390, 844)], ids=["desktop", "phone"])
 def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: int, scheme: str) -> None:
-    """With every operation open and an answer shown, nothing is wider than the window; and it is dark where asked."""
+    """With every operation and schema open and an answer shown, nothing is wider than the window; and it is dark where asked."""
     look(browser, width, height, scheme)
     browser.get(f"http://127.0.0.1:{host}/ui/")
     find(browser, CREATE)
     keep(browser, f"ui-{width}-{scheme}")
-    for summary in browser.find_elements(By.CSS_SELECTOR, ".opblock-summary-control"):
-        browser.execute_script("arguments[0].click()", summary)
+    press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
+    press_all(browser, ".model-box-control[aria-expanded=false]")
     press(browser, f"{CREATE} .execute")
     find(browser, f"{CREATE} {ANSWER} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
