@@ -44,7 +44,7 @@ def test_the_console_is_heard(browser: Any, port: int) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 1600), (390, 844)], ids=["desktop", "phone"])
 def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: int, scheme: str) -> None:
-    """With every operation and schema open and an answer shown, nothing is wider than the window; and it is dark where asked."""
+    """With all open and an answer shown, nothing is wider than the window; and it is dark where asked."""
     look(browser, width, height, scheme)
     browser.get(f"http://127.0.0.1:{host}/ui/")
     find(browser, CREATE)
