@@ -94,11 +94,25 @@ def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None
 
 
 @pytest.mark.parametrize(
-    "directive", ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"]
+    "directive",
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    ],
 )
 def test_the_policy_is_strict(directive: str) -> None:
-    """No script but this service's own files, and no frame around it."""
+    """No script and no style but this service's own files, no HTML out of text, and no frame around it."""
     assert directive in CONTENT_SECURITY_POLICY.split("; ")
+
+
+def test_the_versions_that_architecture_judges(client: ContractClient) -> None:
+    """When Swagger UI or DOMPurify changes, what ARCHITECTURE.md says of them has to be thought through again."""
+    assert Path(UI_FILES["swagger-ui-bundle.js"]).name == "swagger-ui-4.15.5"
+    assert 'r.version="2.3.10"' in client.get("/ui/swagger-ui-bundle.js").text
 
 
 def test_the_ui_asks_for_the_contract_beside_it(client: ContractClient) -> None:

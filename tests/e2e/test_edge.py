@@ -36,8 +36,9 @@ from tests.e2e.stack import (
 LIMIT = 65536
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 UI_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types dompurify items default"
 )
 SECURITY = {
     "Content-Security-Policy": API_POLICY,

@@ -1,0 +1,38 @@
+"""What several files of tests share: a browser, and the service on this machine and in containers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.browser import chromium
+from tests.e2e.stack import composed, edge, service
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """A fresh Chromium."""
+    with chromium(tmp_path) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The service and nginx on this machine: the port of nginx."""
+    folder = tmp_path_factory.mktemp("host")
+    with service(folder) as app, edge(folder / "edge", app.port) as nginx:
+        yield nginx.port
+
+
+@pytest.fixture(scope="module")
+def containers() -> Iterator[int]:
+    """The same in containers: the published port."""
+    with composed() as stack:
+        yield stack.port
+
+
+@pytest.fixture(params=["host", "containers"])
+def port(request: pytest.FixtureRequest) -> int:
+    """The port to browse: on this machine, and then as docker-compose.yml runs it."""
+    return int(request.getfixturevalue(request.param))
