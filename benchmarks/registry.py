@@ -37,8 +37,15 @@ SERVICE_STOCK = Contestant(
     environment={"PIPELINE": "stock"},
     conditional=True,
 )
-LIMIT = Contestant("limit", "bare ASGI (the limit)", "benchmarks.peers.limit:app", validates=False)
+KEPT = {"CONNECTIONS": "kept"}
+LIMIT = Contestant("limit", "bare ASGI (the limit)", "benchmarks.peers.limit:app", environment=KEPT, validates=False)
 LITESTAR = Contestant("litestar", "Litestar", "benchmarks.peers.litestar_msgspec:app")
+LITESTAR_KEPT = Contestant(
+    "litestar-kept",
+    "Litestar, with the service's connections",
+    "benchmarks.peers.litestar_msgspec:app",
+    environment=KEPT,
+)
 FASTAPI = Contestant("fastapi", "FastAPI", "benchmarks.peers.fastapi_def:app")
 CONNEXION_ASYNC = Contestant("connexion-async", "Connexion AsyncApp", "benchmarks.peers.connexion_async:app")
 CONNEXION_FLASK = Contestant("connexion-flask", "Connexion FlaskApp", "benchmarks.peers.connexion_flask:app")
@@ -48,6 +55,7 @@ TUTORIAL = Contestant("tutorial", "Flask + Flask-SQLAlchemy", "benchmarks.peers.
 CONTESTANTS = (
     SERVICE,
     LIMIT,
+    LITESTAR_KEPT,
     LITESTAR,
     FASTAPI,
     FLASK_CORE,

@@ -89,7 +89,7 @@ class Database:
         self._write: Callable[[], AbstractContextManager[Connection]]
         if self.is_sqlite:
             self._engine = create_engine(url, poolclass=NullPool)
-            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "connect", prepare_sqlite)
             immediate = create_engine(url.set(drivername="sqlite+immediate"), pool=self._engine.pool)
             self._kept = [_Kept(self._engine), _Kept(immediate)]
             self._read, self._write = self._kept[0].use, self._kept[1].transaction
@@ -123,7 +123,8 @@ class Database:
         self._engine.dispose()
 
 
-def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
+def prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
+    """Set up a new connection; for the event `connect`."""
     dbapi_connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     for pragma in _PRAGMAS:
         dbapi_connection.execute(pragma)
