@@ -154,6 +154,8 @@ class CompiledOperation:
         if query_string or self._requires_query:
             read_query = self._remembered_query if len(query_string) < _MEMORY else self._read_query
             values, wrong = read_query(query_string)
+            if NOT_UTF_8 in wrong:  # then nobody knows what it says
+                return arguments, [NOT_UTF_8]
             arguments |= values
             found += wrong
         for key, parameter in self._headers:

@@ -4,10 +4,10 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
-import orjson
-
 from contract.problems import Problem
 from db.items import MAX_ID, Position
+
+_TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def encode(sort: str, name: str | None, position: Position) -> str:
@@ -29,7 +29,7 @@ def decode(cursor: str, sort: str, name: str | None) -> Position:
 
 
 def _encode(document: Any) -> str:
-    return urlsafe_b64encode(orjson.dumps(document)).rstrip(b"=").decode()
+    return urlsafe_b64encode(_TO_JSON(document).encode()).rstrip(b"=").decode()
 
 
 def _is_place(document: Any, sort: str, name: str | None) -> bool:
