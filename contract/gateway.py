@@ -160,6 +160,8 @@ def _name_media_type(scope: Scope, operation: Operation, length: str | None) -> 
 def identify(given: str | None) -> str:
     """The id of a request: the client's own if it is sane, else a new one. From here on, the log has it."""
     # No secret, and the kernel's random numbers would cost more than all the rest of this module.
-    identity = given if given and _SANE_REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+    identity = (
+        given if given and _SANE_REQUEST_ID.fullmatch(given) else random.getrandbits(128).to_bytes(16, "big").hex()
+    )
     request_id.set(identity)
     return identity

@@ -1,6 +1,7 @@
 """OpenAPI 3.0 schemas, compiled once into `jsonschema_rs` validators (JSON Schema draft 4, as Connexion has it)."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,8 @@ from contract.violations import explain
 
 Path = tuple[str, ...]
 Names = frozenset[str]
+_LITERAL = ("enum", "example", "default")  # keywords that hold values, not schemas
+_EXCLUDING = re.compile(r"\^\[\^((?:\\u[0-9A-Fa-f]{4}|[A-Za-z0-9 ])+)\]\*\$")  # ^[^...]*$: none of these characters
 FORMATS = ("date", "date-time", "email", "hostname", "idn-email", "ipv4", "ipv6", "regex", "time", "uri")
 
 
@@ -102,6 +105,16 @@ class Document(dict[str, Any]):
         """The named schemas, for responses."""
         return self._converted(response=True)
 
+    @cached_property
+    def quick_request_schemas(self) -> dict[str, Any]:
+        """The same, as they are quickest to judge by."""
+        return {name: _quick(schema) for name, schema in self.request_schemas.items()}
+
+    @cached_property
+    def quick_response_schemas(self) -> dict[str, Any]:
+        """The same, as they are quickest to judge by."""
+        return {name: _quick(schema) for name, schema in self.response_schemas.items()}
+
     def _converted(self, *, response: bool) -> dict[str, Any]:
         schemas = self.get("components", {}).get("schemas", {})
         directed = Direction(self, response=response).directed
@@ -116,12 +129,17 @@ class Schema:
         converted = _convert(directed, response=response)
         schemas = document.response_schemas if response else document.request_schemas
         self._document: dict[str, Any] = {**converted, "components": {"schemas": schemas}}
+        quick = document.quick_response_schemas if response else document.quick_request_schemas
         try:
-            validator = jsonschema_rs.Draft4Validator(self._document, validate_formats=True)
+            validator = _validator({**_quick(converted), "components": {"schemas": quick}})
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise Uncompilable(f"its schema cannot be compiled: {error}") from None
-        self._iter_errors = validator.iter_errors
-        self.is_valid = validator.is_valid
+        self.is_valid: Callable[[Any], bool] = validator.is_valid
+
+    @cached_property
+    def _iter_errors(self) -> Callable[[Any], Iterable[Any]]:
+        """All errors of a value, as the schema stands in the contract."""
+        return _validator(self._document).iter_errors  # type: ignore[no-any-return]
 
     def violations(self, value: Any) -> Iterator[tuple[Path, str]]:
         """Every violation in `value`: the path to it and a sentence."""
@@ -136,6 +154,24 @@ class Schema:
         for step in path:
             node = resolve(self._document, node) if step == "$ref" else node[step]
         return resolve(self._document, node)  # type: ignore[no-any-return]
+
+
+def _validator(schema: dict[str, Any]) -> Any:
+    return jsonschema_rs.Draft4Validator(schema, validate_formats=True)
+
+
+def _quick(node: Any) -> Any:
+    """An equivalent schema that takes less time: to look for a character is quicker than to match all the others."""
+    if isinstance(node, list):
+        return [_quick(part) for part in node]
+    if not isinstance(node, Mapping):
+        return node
+    quick = {keyword: value if keyword in _LITERAL else _quick(value) for keyword, value in node.items()}
+    excluded = _EXCLUDING.fullmatch(node["pattern"]) if isinstance(node.get("pattern"), str) else None
+    if excluded and "not" not in node:
+        del quick["pattern"]
+        quick["not"] = {"type": "string", "pattern": f"[{excluded[1]}]"}
+    return quick
 
 
 def _convert(node: Any, *, response: bool) -> Any:
@@ -158,7 +194,7 @@ def _convert(node: Any, *, response: bool) -> Any:
 
 
 def _convert_keyword(keyword: str, value: Any, *, response: bool) -> Any:
-    if keyword in ("enum", "example", "default"):
+    if keyword in _LITERAL:
         return value
     if keyword == "properties":  # its names are the document's own, whatever they look like
         return {name: _convert(schema, response=response) for name, schema in value.items()}

@@ -1,13 +1,12 @@
 """Cursors: a place in a listing, as an opaque text bound to the listing's sort and filter."""
 
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
+import orjson
+
 from contract.problems import Problem
 from db.items import MAX_ID, Position
-
-_TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def encode(sort: str, name: str | None, position: Position) -> str:
@@ -18,10 +17,10 @@ def encode(sort: str, name: str | None, position: Position) -> str:
 def decode(cursor: str, sort: str, name: str | None) -> Position:
     """The position that a cursor of this listing stands for; 404 for any other text: there is no such page."""
     try:
-        document = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        document = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if _encode(document) == cursor and _is_place(document, sort, name):
             return Position(document[2], document[3])
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         pass
     raise Problem(
         404, "There is no such page. Take cursors from a Link header and keep the other parameters as they were."
@@ -29,7 +28,7 @@ def decode(cursor: str, sort: str, name: str | None) -> Position:
 
 
 def _encode(document: Any) -> str:
-    return urlsafe_b64encode(_TO_JSON(document).encode()).rstrip(b"=").decode()
+    return urlsafe_b64encode(orjson.dumps(document)).rstrip(b"=").decode()
 
 
 def _is_place(document: Any, sort: str, name: str | None) -> bool:

@@ -483,6 +483,21 @@ FAULTS = (
         "items.remove",
         "tests/handlers/test_preconditions.py::test_a_write_that_does_not_name_it_is_412_and_changes_nothing",
     ),
+    # Schemas
+    Fault(
+        "a quick schema forgets its pattern",
+        "contract/schemas.py",
+        'quick["not"] = {"type": "string", "pattern": f"[{excluded[1]}]"}',
+        "pass",
+        "tests/contract/test_schemas.py::test_what_is_valid_has_no_violations",
+    ),
+    Fault(
+        "a quick schema refuses what is no text",
+        "contract/schemas.py",
+        '{"type": "string", "pattern": f"[{excluded[1]}]"}',
+        '{"pattern": f"[{excluded[1]}]"}',
+        "tests/contract/test_schemas.py::test_what_is_valid_has_no_violations",
+    ),
     # Paging
     Fault(
         "a page begins with the last item again",
