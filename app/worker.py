@@ -40,6 +40,17 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         self.worker.protocols.discard(self)
         super().connection_lost(exc)
 
+    async def _handle_connection(self) -> None:
+        """Serve a connection to its end, and then let go of what leads back here.
+
+        Python's collector does not see into the C parser, which has callbacks: without this, every connection that
+        there ever was would stay in memory. The task has the requests' context variables.
+        """
+        try:
+            await super()._handle_connection()
+        finally:
+            self._callback_parser = self._task = None
+
     def close_if_idle(self) -> None:
         """Close the connection if it has served a request and none is under way; a new one may have sent its first."""
         if self._awaiting_request and self.req_count > 1:

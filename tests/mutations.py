@@ -483,6 +483,21 @@ FAULTS = (
         "items.remove",
         "tests/handlers/test_preconditions.py::test_a_write_that_does_not_name_it_is_412_and_changes_nothing",
     ),
+    # Connections
+    Fault(
+        "a connection's parser stays in memory",
+        "app/worker.py",
+        "self._callback_parser = self._task = None",
+        "self._task = None",
+        "tests/app/test_worker.py::test_nothing_stays_of_a_connection",
+    ),
+    Fault(
+        "a connection's context variables stay in memory",
+        "app/worker.py",
+        "self._callback_parser = self._task = None",
+        "self._callback_parser = None",
+        "tests/app/test_worker.py::test_nothing_stays_of_a_connection",
+    ),
     # Schemas
     Fault(
         "a quick schema forgets its pattern",

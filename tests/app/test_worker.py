@@ -1,9 +1,16 @@
-"""The worker's own answers, to what is not HTTP: problem details like all others."""
+"""The worker: its own answers, to what is not HTTP, and what stays of a connection."""
 
+import asyncio
+import gc
 import json
+import weakref
+from contextvars import ContextVar
+from logging import getLogger
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
 
 from app.worker import Protocol, Worker
 from tests.support import MADE_REQUEST_ID
@@ -64,3 +71,68 @@ def test_headers_of_the_server_are_kept() -> None:
 def test_the_worker_is_gunicorns_asgi_worker() -> None:
     """With graceful_timeout and all."""
     assert Worker.__mro__[1].__module__ == "gunicorn.workers.gasgi"
+
+
+_receive: ContextVar[Any] = ContextVar("receive")
+
+
+async def _application(_scope: Any, receive: Any, send: Any) -> None:
+    """Answers, and leaves `receive` in the context, as Connexion does."""
+    _receive.set(receive)
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class _Kept(Protocol):
+    """A protocol that tells when it is gone."""
+
+    made: list[weakref.ref[Protocol]]
+
+    def __init__(self, worker: Any) -> None:
+        super().__init__(worker)
+        self.made.append(weakref.ref(self))
+
+
+async def _serve_and_leave(times: int, requests: int) -> None:
+    """So many connections with so many requests each, closed by the client."""
+    loop = asyncio.get_running_loop()
+    log = getLogger("tests")
+    log.access_log_enabled = False  # type: ignore[attr-defined]  # Gunicorn's loggers have it
+    config = Config()
+    config.set("asgi_disconnect_grace_period", 0)  # or a timer keeps each for 3 seconds
+    worker = SimpleNamespace(
+        cfg=config,
+        log=log,
+        asgi=_application,
+        loop=loop,
+        nr_conns=0,
+        nr=0,
+        max_requests=2**63,
+        alive=True,
+        protocols=set(),
+    )
+    server = await loop.create_server(lambda: _Kept(worker), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    for _ in range(times):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(requests):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+        writer.close()
+        await writer.wait_closed()
+    while worker.nr_conns or any(task is not asyncio.current_task() for task in asyncio.all_tasks()):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    server.close()
+    assert (worker.nr, worker.protocols) == (times * requests, set())
+
+
+def test_nothing_stays_of_a_connection() -> None:
+    """Not even until the next garbage collection: neither the parser nor a context variable holds it."""
+    Protocol._check_h1c_protocol_available()
+    _Kept.made = []
+    gc.disable()
+    try:
+        asyncio.run(_serve_and_leave(3, 2))
+        assert [reference() for reference in _Kept.made] == [None] * 3
+    finally:
+        gc.enable()
