@@ -9,10 +9,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextvars import copy_context
+from collections.abc import Iterator
 from http import HTTPStatus
-from types import coroutine
 from typing import Any
 from uuid import uuid4
 
@@ -79,37 +77,9 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             prefix.restore(scope)
         return scope
 
-    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        """Serve a request in the connection's own task, and return whether the connection stays.
-
-        Gunicorn makes a task for each, so that what an application does after its answer holds up nobody. This one does
-        nothing then, and the task would cost a tenth of a request. What it had besides, context variables that no
-        other request sees, a request has here as well.
-        """
-        return bool(await _in_own_context(self._handle_http_request(request, sockname, peername)))
-
     def _is_websocket_upgrade(self, _request: Any) -> bool:
         """The contract has no WebSockets: a request to upgrade is served as what it is without (RFC 9110 §7.8)."""
         return False
-
-
-@coroutine
-def _in_own_context(served: Coroutine[Any, None, Any]) -> Generator[Any, None, Any]:
-    """Await `served` in a copy of the present context, as a task would."""
-    run = copy_context().run
-    step: Callable[..., Any] = served.send
-    given: BaseException | None = None
-    while True:
-        try:
-            awaited = run(step, given)
-        except StopIteration as end:
-            return end.value
-        try:
-            yield awaited
-        except BaseException as error:  # noqa: BLE001 -- it goes on in there, a cancellation too
-            step, given = served.throw, error
-        else:
-            step, given = served.send, None
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types

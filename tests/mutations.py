@@ -491,13 +491,6 @@ FAULTS = (
         "            pass",
         "tests/app/test_worker.py::test_nothing_stays_of_a_connection",
     ),
-    Fault(
-        "a request's context variables are there in the next",
-        "app/worker.py",
-        "await _in_own_context(self._handle_http_request(request, sockname, peername))",
-        "await self._handle_http_request(request, sockname, peername)",
-        "tests/app/test_worker.py::test_nothing_stays_of_a_connection",
-    ),
     # Schemas
     Fault(
         "a quick schema forgets its pattern",

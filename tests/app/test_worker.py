@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
-from app.worker import Protocol, Worker, _in_own_context
+from app.worker import Protocol, Worker
 from tests.support import MADE_REQUEST_ID
 
 
@@ -142,39 +142,3 @@ def test_nothing_stays_of_a_connection() -> None:
         assert [reference() for reference in _Kept.made] == [None] * 3
     finally:
         gc.enable()
-
-
-def test_a_request_in_a_context_of_its_own_can_wait_fail_and_be_cancelled() -> None:
-    """As in a task of its own."""
-    seen: list[str] = []
-
-    async def request(name: str, error: type[BaseException] | None = None) -> str:
-        assert _receive.get("nothing") == "outside"
-        _receive.set(name)
-        try:
-            await asyncio.sleep(60 if error is asyncio.CancelledError else 0)
-        except asyncio.CancelledError:
-            assert _receive.get() == name
-            seen.append("cancelled")
-            raise
-        if error:
-            raise error
-        return _receive.get()  # type: ignore[no-any-return]
-
-    async def connection() -> None:
-        _receive.set("outside")
-        assert await _in_own_context(request("first")) == "first"
-        with pytest.raises(LookupError):
-            await _in_own_context(request("second", LookupError))
-        waiting = asyncio.ensure_future(_cancelled())
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        assert _receive.get() == "outside"
-
-    async def _cancelled() -> None:
-        await _in_own_context(request("third", asyncio.CancelledError))
-
-    asyncio.run(connection())
-    assert seen == ["cancelled"]
