@@ -11,7 +11,7 @@ from flask.globals import _cv_app
 
 
 class HandlerContext(AppContext):
-    """Flask's own, which costs a quarter while nobody has asked to be told of its beginning and its end.
+    """Flask's own, at less than half the cost while nobody has asked to be told of its beginning and its end.
 
     Signals are sent and teardown functions are called as ever, once there are any.
     """

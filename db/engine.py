@@ -33,7 +33,7 @@ class ImmediateSQLite(SQLiteDialect_pysqlite):
     supports_statement_cache = True
 
     def do_begin(self, dbapi_connection: Any) -> None:
-        """Begin. An event of the engine would do it as well, at four times the cost of the whole transaction."""
+        """Begin. An event of the engine would do it as well, at more than twice the cost of the whole transaction."""
         dbapi_connection.execute("BEGIN IMMEDIATE")
 
 

@@ -50,7 +50,7 @@ def page(
     rows = connection.execute(_PAGES[sort, name is not None, after is not None], parameters).all()
     return [
         {"id": id_, "name": name_, "description": description, "created_at": created_at, "updated_at": updated_at}
-        for id_, name_, description, created_at, updated_at in rows  # a dict() of each pair costs five times as much
+        for id_, name_, description, created_at, updated_at in rows  # a dict() of each pair costs three times as much
     ]
 
 
