@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browser import chromium
-from tests.e2e.stack import composed, edge, service
+from tests.e2e.stack import Running, composed, edge, service
 
 
 @pytest.fixture
@@ -15,6 +15,13 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     """A fresh Chromium."""
     with chromium(tmp_path) as driver:
         yield driver
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The service, for all tests of a module: none needs an empty database. It believes proxies on this machine."""
+    with service(tmp_path_factory.mktemp("app")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

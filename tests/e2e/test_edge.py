@@ -28,7 +28,6 @@ from tests.e2e.stack import (
     free_port,
     post,
     send,
-    service,
     tls_edge,
     wait_until,
 )
@@ -50,13 +49,6 @@ SECURITY = {
 }
 COLLECTION, ITEM, OTHER = "GET, HEAD, OPTIONS, POST", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT", "GET, HEAD, OPTIONS"
 MADE_ID = re.compile(r"^[0-9a-f]{32}$")
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service, for all tests here: they look at the edge, and none needs an empty database."""
-    with service(tmp_path_factory.mktemp("app")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -37,13 +37,6 @@ TWICE = b"/a\r\nX-Forwarded-Prefix: /b"  # of which nginx 1.22 knows the first o
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service, which believes this machine."""
-    with service(tmp_path_factory.mktemp("app")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The service, which believes another machine only."""
     with service(tmp_path_factory.mktemp("stranger"), FORWARDED_ALLOW_IPS="192.0.2.1") as running:

@@ -9,7 +9,7 @@ import pytest
 
 from app import static
 from app.pages import CONTENT_SECURITY_POLICY, UI_FILES
-from tests.e2e.stack import Answer, Running, ask, edge, free_port, service
+from tests.e2e.stack import Answer, Running, ask, edge, free_port
 
 GZIP = {"Accept-Encoding": "gzip"}
 PATHS = ["/ui/", *(f"/ui/{name}" for name in UI_FILES)]
@@ -29,13 +29,6 @@ NO_FILES = [
     ("OPTIONS", "/ui/"),
     ("OPTIONS", "/ui/swagger-ui.css"),
 ]
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service."""
-    with service(tmp_path_factory.mktemp("app")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
