@@ -75,7 +75,7 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         if name not in UI_FILES:
             flask.abort(404)
         seconds = 0 if name == "index.html" else 3600
-        response = flask.send_from_directory(UI_FILES[name], name, etag=True, max_age=seconds)
+        response = flask.send_from_directory(UI_FILES[name], name)  # given a max_age, Flask would add Expires
         response.headers["Cache-Control"] = f"max-age={seconds}" if seconds else "no-cache"
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response

@@ -126,6 +126,7 @@ def test_assets_have_their_types_and_can_be_kept(client: ContractClient, name: s
     answer = client.get(f"/ui/{name}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, ASSET_TYPES[name])
     assert answer.headers["Cache-Control"] == "max-age=3600"
+    assert "Expires" not in answer.headers  # another date each second says no more
     assert answer.content == Path(UI_FILES[name], name).read_bytes()
 
 
