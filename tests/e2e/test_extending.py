@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.mutations import copy
 
 from app.settings import ROOT
 from tests.extending import commands, lines, steps
-from tests.mutations import copy
 
 MAKE = "make --silent --no-print-directory"  # says the same below another make
 MADE = (".venv", ".venv-tools", "node_modules")

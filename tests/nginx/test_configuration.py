@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from app.pages import CONTENT_SECURITY_POLICY
-from contract.problems import title
+from contract.problems import status_title
 from tests.e2e.stack import NGINX_CONF, ROOT, configure, free_port
 from tests.support import ALLOW, PATHS, resolve, schema_errors, specification
 
@@ -175,7 +175,7 @@ def test_every_error_of_nginx_has_its_words() -> None:
     """A title, which is the one the service uses, and a sentence; and no words are left over."""
     titles, details = table("$problem_title"), table("$problem_detail")
     assert titles.keys() == details.keys() == statuses() | {"default"}
-    assert {code: title(int(code)) for code in statuses()} == {code: titles[code] for code in statuses()}
+    assert {code: status_title(int(code)) for code in statuses()} == {code: titles[code] for code in statuses()}
 
 
 @pytest.mark.parametrize("status", sorted(statuses()))

@@ -5,8 +5,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-
 from contract.stock import _RequestValidator, violations_of
+
 from tests.support import ContractClient, assert_violations, specification
 
 SCHEMAS = specification()["components"]["schemas"]
