@@ -328,6 +328,7 @@ _VALID = st.none() | VALUES.filter(lambda value: _reference(value) is not None)
 
 
 @given(st.sampled_from(["GET", "PUT"]), _VALID, _VALID)
+@example("PUT", 'W/"2"', None)
 @example("GET", '"2","1"', '"\u00e9","2"')
 def test_every_valid_condition_is_evaluated_as_the_rfc_says(
     method: str, if_match: str | None, if_none_match: str | None
