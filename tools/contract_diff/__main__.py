@@ -65,10 +65,10 @@ def main(base: str, name: str) -> int:
     """Print the changes; 1 if clients break and the version does not say so, 2 if there is nothing to compare with."""
     try:
         old, new = old_contract(base, name), new_contract(name)
-    except (GitError, OSError, UnreadableError) as error:
+        found = changes(old, new)
+    except (GitError, OSError, UnreadableError, RecursionError) as error:
         print(f"{name} cannot be compared with {base}: {error}", file=sys.stderr)
         return 2
-    found = changes(old, new)
     versions = [str(contract.root["info"]["version"].value) for contract in (old, new)]
     print(*found, sep="\n", end="\n" if found else "")
     breaking = sum(change.breaks for change in found)

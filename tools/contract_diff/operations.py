@@ -142,8 +142,11 @@ def _new(where: str, node: Node, *, is_sent: bool) -> Change:
 
 def _parameter(where: str, was: Node, now: Node, *, is_sent: bool) -> Iterator[Change]:
     yield from required_changes(where, was, now, is_sent=is_sent)
-    if _form(was) != _form(now):
+    forms = _form(was), _form(now)
+    if forms[0] != forms[1]:
         yield Change(breaks=True, where=where, text="is written in another form", position=now.position)
+        if ("content",) in forms:
+            return
     for keyword in ("allowReserved", "allowEmptyValue"):
         allowed = was[keyword].is_true, now[keyword].is_true
         if allowed[0] != allowed[1]:
