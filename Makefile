@@ -86,7 +86,7 @@ lint-contract: .venv-tools/ready  ## Check the spec alone, with Spectral and Red
 BASE ?= HEAD~1
 .PHONY: contract-diff
 contract-diff: .venv/runtime  ## Say what changed in the spec since BASE (HEAD~1), and fail if it breaks clients
-	$(BIN)/python -m contract.changes '$(BASE)' openapi/items.yaml
+	$(BIN)/python -m tools.contract_diff '$(BASE)' openapi/items.yaml
 
 .PHONY: format
 format: .venv/dev  ## Put the code into the project's format
