@@ -12,10 +12,9 @@ RUN apt-get update \
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv --without-pip /venv
-COPY requirements.txt /tmp/
-COPY requirements-fast.txt /tmp/
+COPY requirements/run.txt requirements/fast.txt /tmp/requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /venv/bin/python install --require-hashes -r /tmp/requirements.txt -r /tmp/requirements-fast.txt
+    pip --python /venv/bin/python install --require-hashes -r /tmp/requirements/run.txt -r /tmp/requirements/fast.txt
 WORKDIR /srv
 COPY gunicorn.conf.py ./
 COPY openapi/ openapi/

@@ -9,16 +9,16 @@ BIN := .venv/bin
 help:  ## List all commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-.venv/runtime: requirements.txt requirements-fast.txt
+.venv/runtime: requirements/run.txt requirements/fast.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=…")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fast.txt >/dev/null 2>&1 \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fast.txt >/dev/null 2>&1 \
 	  || echo "No C compiler: Gunicorn parses HTTP in Python, which is slower and otherwise the same."
 	touch $@
 
-.venv/dev: requirements-dev.txt .venv/runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+.venv/dev: requirements/dev.txt .venv/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
 .PHONY: run
@@ -35,9 +35,9 @@ test: .venv/dev  ## Set everything up and pass the tests (in process; minutes)
 
 # Node.js comes from PyPI as well, so that everyone has the same.
 TOOLS := .venv-tools/bin
-.venv-tools/ready: requirements-tools.txt package.json package-lock.json .npmrc
+.venv-tools/ready: requirements/tools.txt package.json package-lock.json .npmrc
 	test -x $(TOOLS)/python || $(PYTHON) -m venv .venv-tools
-	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	PATH="$$PWD/$(TOOLS):$$PATH" npm ci --silent --ignore-scripts
 	touch $@
 
@@ -93,26 +93,27 @@ format: .venv/dev  ## Put the code into the project's format
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-COMPILE = $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-header --no-annotate --quiet
+# Keeps the versions that are locked already, as far as pyproject.toml allows them.
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-header --no-annotate --quiet $(ARGS)
 
 .PHONY: lock
-lock: .venv/dev  ## Resolve pyproject.toml anew into requirements*.txt, with hashes
+lock: .venv/dev  ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade takes newer versions)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(COMPILE) pyproject.toml --output-file requirements.txt
-	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
-	$(COMPILE) --group tools --output-file requirements-tools.txt
-	echo 'gunicorn-h1c~=0.6' | $(COMPILE) --no-deps - --output-file requirements-fast.txt
-	$(COMPILE) --constraint requirements.txt pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
+	$(COMPILE) pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group dev --output-file requirements/dev.txt
+	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group bench --output-file requirements/bench.txt
+	$(COMPILE) --group fast --no-deps --output-file requirements/fast.txt
+	$(COMPILE) --group tools --output-file requirements/tools.txt
 
 BENCH := .venv-bench/bin
 # Python 3.13, as in the image, where there is one that runs.
 BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3.13.*/bin/python3.13; do \
   "$$python" -c '' 2>/dev/null && echo "$$python"; done) $(PYTHON))
 
-.venv-bench/ready: benchmarks/requirements.txt
+.venv-bench/ready: requirements/bench.txt
 	test -x $(BENCH)/python || $(BENCH_PYTHON) -m venv .venv-bench
-	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	touch $@
 
 .PHONY: bench
