@@ -71,11 +71,14 @@ conformance: .venv/dev  ## Put property tests to the instance at URL=…, which 
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPORTS),--reports '$(REPORTS)')
 
 .PHONY: lint
-lint: .venv/dev .venv-bench/ready lint-contract  ## Check types, style and the spec
+lint: .venv/dev lint-contract  ## Check types, style and the spec
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks
+
+.PHONY: lint-bench
+lint-bench: .venv/dev .venv-bench/ready  ## Check the types of the benchmarks' peers, against their libraries
+	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks/peers/*.py
 
 .PHONY: lint-contract
 lint-contract: .venv-tools/ready  ## Check the spec alone, with Spectral and Redocly
