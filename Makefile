@@ -66,8 +66,8 @@ CASES := 100
 ROUNDS := 1
 INSTANCE = $(or $(URL),$(error Say which instance, as in: make conformance URL=http://127.0.0.1:8000))
 .PHONY: conformance
-conformance: .venv/dev  ## Put property tests to the instance at URL=…, which MODE=read (default) leaves as it is
-	@$(BIN)/python -m tests.instance '$(INSTANCE)' --mode $(MODE) --cases $(CASES) --rounds $(ROUNDS) \
+conformance: .venv/dev  ## Run property tests against the instance at URL=…; MODE=read (default) writes nothing
+	@$(BIN)/python -m tools.conformance '$(INSTANCE)' --mode $(MODE) --cases $(CASES) --rounds $(ROUNDS) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPORTS),--reports '$(REPORTS)')
 
 .PHONY: lint
