@@ -67,6 +67,13 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         response.add_etag()
         return response.make_conditional(flask.request)
 
+    _add_swagger_ui(flask_app)
+    flask_app.register_error_handler(HTTPException, _problem)
+
+
+def _add_swagger_ui(flask_app: Flask) -> None:
+    """Add the files of Swagger UI."""
+
     @flask_app.get("/ui/", defaults={"name": "index.html"})
     @flask_app.get("/ui/<name>")
     def swagger_ui(name: str) -> Response:

@@ -1,19 +1,12 @@
-"""The contract's property tests: Schemathesis with all its phases and all its checks, and a count of what it did.
-
-`run()` does it for the tests; `tests/instance.py` puts the same to any running instance of the service.
-"""
+"""Runs Schemathesis with all its phases and all its checks, and counts what it did."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.run import PhaseName
 
-from app.settings import ROOT
-
-CONFIGURATION = ROOT / "tests" / "schemathesis.toml"
 PHASES = {PhaseName.EXAMPLES, PhaseName.COVERAGE, PhaseName.FUZZING, PhaseName.STATEFUL_TESTING}
 CHECKS = {
     "allow_header_conformance",
@@ -35,52 +28,50 @@ CHECKS = {
 
 @dataclass
 class Report:
-    """What one run did: cases by phase, how often each check was applied, and everything that went wrong."""
+    """What the runs did so far: cases by phase, how often each check was applied, and every failure."""
 
     seed: int | None
     cases: Counter[PhaseName] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         phases = ", ".join(f"{phase.value} {count}" for phase, count in self.cases.items())
-        checks = f"{self.checks.total()} checks of {len(self.checks)} kinds"
         return (
-            f"Schemathesis: {self.cases.total()} cases ({phases}), {checks}, {len(self.wrong)} wrong, seed {self.seed}"
+            f"Schemathesis: {self.cases.total()} cases ({phases}), {self.checks.total()} checks of "
+            f"{len(self.checks)} kinds, {len(self.failures)} failures, seed {self.seed}"
         )
 
-    def missing(self, phases: set[PhaseName], checks: set[str]) -> list[str]:
-        """The phases that made no case, and the checks that were applied to none."""
-        return sorted({*phases} - {phase for phase, count in self.cases.items() if count} | checks - set(self.checks))
+    def unused(self, phases: set[PhaseName]) -> list[str]:
+        """Name those of these phases that made no case, and the checks that were applied to none."""
+        used = {phase for phase, count in self.cases.items() if count}
+        return sorted([*(phase.value for phase in phases - used), *(CHECKS - set(self.checks))])
 
-    def note(self, event: events.EngineEvent) -> None:
-        """Take down what an event of the engine says."""
+    def record(self, event: events.EngineEvent) -> None:
+        """Count the cases, checks and failures of one event."""
         if isinstance(event, events.NonFatalError | events.FatalError):
-            self.wrong.append(str(getattr(event, "exception", event)))
+            self.failures.append(str(getattr(event, "exception", event)))
         if isinstance(event, events.ScenarioFinished):
             self.cases[event.phase] += len(event.recorder.cases)
             for case_id, checks in event.recorder.checks.items():
                 for check in checks:
                     self.checks[check.name] += 1
                     if check.status is not Status.SUCCESS:
-                        self.wrong.append(f"{check.name}: {_describe(event, case_id, check)}")
-
-
-def configuration() -> SchemathesisConfig:
-    """The project's configuration of Schemathesis, the same for tests and for people."""
-    return SchemathesisConfig.from_path(CONFIGURATION)
+                        self.failures.append(f"{check.name}: {_describe(event, case_id, check)}")
 
 
 def run(schema: Any, max_examples: int) -> Report:
-    """Put at most so many generated cases to each operation, in every phase; the report prints itself."""
+    """Test a loaded schema, with at most so many generated cases for each operation and phase, and print the report.
+
+    Raises `AssertionError` on a failure, and if a phase or a check was not used.
+    """
     schema.config.generation.update(max_examples=max_examples)
-    engine = from_schema(schema)
     report = Report(seed=schema.config.seed)
-    for event in engine.execute():
-        report.note(event)
+    for event in from_schema(schema).execute():
+        report.record(event)
     print(report)
-    assert not report.wrong, "\n\n".join([str(report), *report.wrong[:5]])
-    assert set(report.cases) >= PHASES
+    assert not report.failures, "\n\n".join([str(report), *report.failures[:5]])
+    assert report.unused(PHASES) == []
     assert set(report.checks) == CHECKS
     return report
 
