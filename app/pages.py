@@ -68,7 +68,6 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         return response.make_conditional(flask.request)
 
     _add_swagger_ui(flask_app)
-    flask_app.register_error_handler(HTTPException, _problem)
 
 
 def _add_swagger_ui(flask_app: Flask) -> None:

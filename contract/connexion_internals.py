@@ -102,12 +102,12 @@ def bind_context(scope: Scope, receive: Receive, operation: Any, context: dict[s
 
 def flask_asgi_app(application: FlaskApp) -> ASGIApp:
     """Return the Flask application as ASGI, without Connexion's middlewares: it serves what the contract has not."""
-    return application._middleware_app.asgi_app  # type: ignore[no-any-return]  # noqa: SLF001
+    return application._middleware_app.asgi_app  # type: ignore[no-any-return]  # noqa: SLF001 -- see above
 
 
 def wsgi_app(application: FlaskApp) -> Any:
     """Return the WSGI application that Connexion calls, with the wrappers that were put around it."""
-    return application._middleware_app.asgi_app.app  # noqa: SLF001
+    return application._middleware_app.asgi_app.app  # noqa: SLF001 -- see above
 
 
 def extra_middlewares(application: FlaskApp) -> list[str]:
@@ -125,13 +125,13 @@ def build_stack(application: FlaskApp, outermost: Callable[[ASGIApp], Any]) -> A
     middleware = application.middleware
     kept = [kind for kind in ConnexionMiddleware.default_middlewares if kind not in _REPLACED]
     middleware.middlewares[:] = [outermost, *kept]
-    middleware.app, middleware.middleware_stack = middleware._build_middleware_stack()  # noqa: SLF001
+    middleware.app, middleware.middleware_stack = middleware._build_middleware_stack()  # noqa: SLF001 -- see above
     return middleware.app
 
 
 def http_error_handler(application: FlaskApp) -> Any:
     """Return the handler of HTTP exceptions that Connexion registers with Flask."""
-    return application._http_exception  # noqa: SLF001
+    return application._http_exception  # noqa: SLF001 -- see above
 
 
 class HandlerResolver(Resolver):  # type: ignore[misc]  # Connexion has no types

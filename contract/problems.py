@@ -42,7 +42,7 @@ class Problem(ProblemException):  # type: ignore[misc]  # Connexion has no types
     extension members (RFC 9457 §3.2). `title`, `type` and `instance` are those of RFC 9457 §3.1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- RFC 9457 has that many parts
         self,
         status: int,
         detail: str,

@@ -54,6 +54,20 @@ class DocumentedResponse:
 
         Invariant: what this returns, `Encoder.encode_any` returns as well.
         """
+        wire = self._usual_headers(headers)
+        if wire is None:
+            return None
+        if self._is_valid is not None:
+            try:
+                if self._is_valid(data):
+                    wire.append(self._content_type)
+                    return Response(status, wire, json_body.encode(data))
+            except ValueError:  # the data has other types than JSON's
+                return None
+        return Response(status, wire, b"") if data is None and not self.content else None
+
+    def _usual_headers(self, headers: dict[str, str]) -> WireHeaders | None:
+        """Return the headers if they are the documented ones, valid, in the contract's spelling, and complete."""
         wire: WireHeaders = []
         missing = self._required
         for name, value in headers.items():
@@ -62,19 +76,7 @@ class DocumentedResponse:
                 return None
             wire.append((header.wire_name, value.encode("latin-1")))
             missing -= header.required
-        if missing:
-            return None
-        if data is None and not self.content:
-            return Response(status, wire, b"")
-        if self._is_valid is None:
-            return None
-        try:
-            if not self._is_valid(data):
-                return None
-        except ValueError:  # the data has other types than JSON's
-            return None
-        wire.append(self._content_type)
-        return Response(status, wire, json_body.encode(data))
+        return None if missing else wire
 
 
 class Encoder:

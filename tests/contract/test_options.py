@@ -51,7 +51,7 @@ GIVEN = {
 @pytest.fixture(scope="module")
 def pythonic() -> Iterator[Service]:
     """The pythonic contract, served with the option."""
-    with serving("pythonic", pythonic_params=True) as started:
+    with serving("pythonic", connexion_options={"pythonic_params": True}) as started:
         yield started
 
 
