@@ -595,7 +595,7 @@ FAULTS = (
     ),
     Fault(
         "an exclusive limit is taken for an inclusive one",
-        "tools/contract_diff/schema.py",
+        "tools/contract_diff/numbers.py",
         "exclusive=excluding.is_true",
         "exclusive=False",
         "tests/tools/test_contract_diff_schemas.py::test_what_an_edit_of_a_schema_does_to_clients",
