@@ -13,7 +13,15 @@ from tools.contract_diff.operations import changes
 
 B, C = "breaking", "compatible"
 PUT = "paths /things/{id} put"
-GONE = Enum("GONE", "GONE")["GONE"]
+
+
+class _Gone(Enum):
+    """In place of a value: the key is removed."""
+
+    GONE = "gone"
+
+
+GONE = _Gone.GONE
 TEXT = {"type": "string", "maxLength": 10}
 BASE: dict[str, Any] = yaml.safe_load("""
 openapi: 3.0.3
