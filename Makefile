@@ -140,6 +140,10 @@ bench-memory: .venv-bench/ready  ## Watch the workers' memory under a long load
 bench-edge: .venv-bench/ready  ## Measure what nginx adds
 	$(BENCH)/python -m benchmarks.edge $(ARGS)
 
+.PHONY: bench-contract
+bench-contract: .venv-bench/ready  ## Measure what a contract's size costs at the start, up to 1,000 operations
+	$(BENCH)/python -m benchmarks.contract $(ARGS)
+
 .PHONY: profile
 profile: .venv-bench/ready  ## Show where a request's time goes
 	$(BENCH)/python -m benchmarks.profile $(ARGS)
