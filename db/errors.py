@@ -1,4 +1,4 @@
-"""The published table of database errors: which status each is answered with, and whether it is worth another try."""
+"""The published table of database errors: the status of each, and whether a retry can help."""
 
 import sqlite3
 from typing import NamedTuple
@@ -10,7 +10,7 @@ DatabaseError = SQLAlchemyError
 
 
 class Failure(NamedTuple):
-    """How an error of the database is answered. `retry_after` is in seconds; None when trying again is no use."""
+    """The response to an error of the database. `retry_after` is in seconds; None when a retry cannot help."""
 
     status: int
     detail: str
@@ -19,9 +19,9 @@ class Failure(NamedTuple):
 
 BUSY = Failure(503, "The database is busy. Try again in a moment.", 1)
 UNREACHABLE = Failure(503, "The database cannot be reached. Try again in a moment.", 5)
-READ_ONLY = Failure(503, "The database takes no writes at present. Try again later.", 30)
-FULL = Failure(507, "There is no room left to store this. Nothing was changed.")
-CONSTRAINT = Failure(409, "The change would break a rule of the database that another change is bound to.")
+READ_ONLY = Failure(503, "The database is read-only at the moment. Try again later.", 30)
+FULL = Failure(507, "The disk is full. Nothing was changed.")
+CONSTRAINT = Failure(409, "The change conflicts with a constraint of the database.")
 
 # Primary result codes, https://sqlite.org/rescode.html
 SQLITE = {
@@ -51,7 +51,7 @@ POSTGRESQL = {
 
 
 def failure(error: SQLAlchemyError) -> Failure | None:
-    """The table's row for an error; None if it has none, which makes the error unforeseen."""
+    """The table's row for an error; None if it has none: the response is a 500."""
     if isinstance(error, PoolTimeoutError):  # no connection became free in the pool
         return BUSY
     if not isinstance(error, DBAPIError):

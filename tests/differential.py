@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from app import create_app
 from app.settings import Settings
-from db import items
+from db import resources
 from handlers.database import EXTENSION
 
 _NOT_COMPARED = {"date", "server"}
@@ -141,7 +141,7 @@ def both(folder: Path, known: tuple[Difference, ...]) -> Iterator[Pair]:
     loop = asyncio.new_event_loop()
     try:
         pair = Pair(applications, loop, known)
-        with patch.object(items, "_now", lambda: pair.now):  # one clock for both
+        with patch.object(resources, "_now", lambda: pair.now):  # one clock for both
             yield pair
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())

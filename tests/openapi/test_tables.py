@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Column, Integer, String, Table, create_engine
 from sqlalchemy.exc import IntegrityError
 
-from db.items import MAX_ID, SORT_COLUMNS
-from db.schema import items, metadata
+from db.resources import MAX_ID, Statements
+from db.schema import metadata
+from tests.db.resources import STATEMENTS
 from tests.support import resolve, specification
 
 TABLES = list(metadata.tables.values())
