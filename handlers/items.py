@@ -17,21 +17,22 @@ def create_item(body: Values) -> Written:
     return _items.create({"name": body["name"], "description": body.get("description")})
 
 
-def get_item(item_id: int, if_none_match: str | None = None) -> Found:
+def get_item(item_id: int, if_match: str | None = None, if_none_match: str | None = None) -> Found:
     """Get an item."""
-    return _items.get(item_id, if_none_match)
+    return _items.get(item_id, if_match, if_none_match)
 
 
-def replace_item(item_id: int, body: Values, if_match: str | None = None) -> Written:
+def replace_item(item_id: int, body: Values, if_match: str | None = None, if_none_match: str | None = None) -> Written:
     """Replace an item; a description that is left out becomes null."""
-    return _items.change(item_id, {"name": body["name"], "description": body.get("description")}, if_match)
+    values = {"name": body["name"], "description": body.get("description")}
+    return _items.change(item_id, values, if_match, if_none_match)
 
 
-def update_item(item_id: int, body: Values, if_match: str | None = None) -> Written:
+def update_item(item_id: int, body: Values, if_match: str | None = None, if_none_match: str | None = None) -> Written:
     """Change the properties that are in the body (RFC 7396)."""
-    return _items.change(item_id, body, if_match)
+    return _items.change(item_id, body, if_match, if_none_match)
 
 
-def delete_item(item_id: int, if_match: str | None = None) -> Deleted:
+def delete_item(item_id: int, if_match: str | None = None, if_none_match: str | None = None) -> Deleted:
     """Delete an item."""
-    return _items.delete(item_id, if_match)
+    return _items.delete(item_id, if_match, if_none_match)

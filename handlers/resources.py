@@ -9,7 +9,7 @@ from contract.urls import root_path
 from db.resources import MissingReferenceError, Position, Statements, Stored, Values
 from handlers import cursors
 from handlers.database import database
-from handlers.preconditions import etag, is_unmodified, require_match
+from handlers.preconditions import etag, is_unmodified, require_preconditions
 
 Headers = dict[str, str]
 Page = tuple[list[Values], int, Headers]
@@ -60,19 +60,19 @@ class Resource:
         location = f"{root_path()}{self.path}/{stored.body['id']}"
         return stored.body, 201, {"Location": location, "ETag": etag(stored.version)}
 
-    def get(self, row_id: int, if_none_match: str | None) -> Found:
+    def get(self, row_id: int, if_match: str | None, if_none_match: str | None) -> Found:
         """Return one, or 304 if the client has this version."""
         with database().read() as connection:
             stored = self._existing(self.statements.find(connection, row_id), row_id)
-        if is_unmodified(if_none_match, stored.version):
+        if is_unmodified(stored.version, if_match, if_none_match):
             return None, 304, {"ETag": etag(stored.version)}
         return _written(stored)
 
-    def change(self, row_id: int, values: Values, if_match: str | None) -> Written:
+    def change(self, row_id: int, values: Values, if_match: str | None, if_none_match: str | None) -> Written:
         """Give one other values; without any, not even its version changes."""
         with database().write() as connection:
             stored = self._existing(self.statements.find_for_update(connection, row_id), row_id)
-            require_match(if_match, stored.version)
+            require_preconditions(stored.version, if_match, if_none_match)
             if not values:
                 return _written(stored)
             try:
@@ -80,11 +80,11 @@ class Resource:
             except MissingReferenceError as error:
                 raise _missing(error) from None
 
-    def delete(self, row_id: int, if_match: str | None) -> Deleted:
+    def delete(self, row_id: int, if_match: str | None, if_none_match: str | None) -> Deleted:
         """Remove one."""
         with database().write() as connection:
             stored = self._existing(self.statements.find_for_update(connection, row_id), row_id)
-            require_match(if_match, stored.version)
+            require_preconditions(stored.version, if_match, if_none_match)
             self.statements.remove(connection, row_id)
         return None, 204
 

@@ -133,7 +133,7 @@ def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Pat
     """BEGIN IMMEDIATE: what it read cannot be changed before it writes."""
     other = sqlite3.connect(file, timeout=0, isolation_level=None)
     with database.write() as connection:
-        items.find_for_update(connection, 1)
+        ITEMS.find_for_update(connection, 1)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
     other.execute("BEGIN IMMEDIATE")
@@ -143,9 +143,9 @@ def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Pat
 def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
     """WAL: it sees what was committed before."""
     with database.write() as writing:
-        items.add(writing, "x", None)
+        ITEMS.add(writing, {"name": "x", "description": None})
         with database.read() as reading:
-            assert ITEMS.page(reading, "id", None, None, 10) == []
+            assert ITEMS.page(reading, "id", {}, None, 10) == []
 
 
 def test_a_reader_holds_no_lock_when_it_is_done(database: Database, file: Path) -> None:
