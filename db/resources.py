@@ -6,9 +6,9 @@ The table of a resource has the columns `id`, `version`, `created_at` and `updat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations, product
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Float, Select, Table, bindparam, delete, insert, select, tuple_, update
 
 from db.schema import metadata
 
@@ -50,7 +50,8 @@ class Statements:
         names = [column.name for column in columns]
         self.table = table
         self.sort = {name: table.c[name].type.python_type for name in sort}
-        self._body, self._bodies = _row_factories(names)
+        self._make = _row_factories(names)
+        self._floats = [column.name for column in columns if isinstance(column.type, Float)]
         self._find = select(*columns, table.c.version).where(table.c.id == bindparam("id"))
         self._find_for_update = self._find.with_for_update()
         self._add = insert(table).returning(table.c.id)
@@ -75,12 +76,12 @@ class Statements:
     def find(self, connection: Connection, row_id: int) -> Stored | None:
         """The row with this id."""
         row = connection.execute(self._find, {"id": row_id}).first()
-        return None if row is None else Stored(self._body(row), row[-1])
+        return None if row is None else Stored(self._make.one(row), row[-1])
 
     def find_for_update(self, connection: Connection, row_id: int) -> Stored | None:
         """The row with this id, locked against other writers until the transaction ends."""
         row = connection.execute(self._find_for_update, {"id": row_id}).first()
-        return None if row is None else Stored(self._body(row), row[-1])
+        return None if row is None else Stored(self._make.one(row), row[-1])
 
     def page(
         self, connection: Connection, sort: str, filters: Mapping[str, Any], after: Position | None, limit: int
@@ -94,21 +95,18 @@ class Statements:
         given["limit"] = limit
         if after is not None:
             given["after_key"], given["after_id"] = after
-        return self._bodies(connection.execute(statement, given).all())
+        return self._make.many(connection.execute(statement, given).all())
 
     def add(self, connection: Connection, values: Mapping[str, Any]) -> Stored:
         """Add a row. `values` has every column that the service does not fill in itself."""
-        self._require_references(connection, values)
         now = _now()
-        body = {"id": 0, **values, "created_at": now, "updated_at": now}
-        row = {**body, "version": 1}
-        del row["id"]
-        body["id"] = connection.execute(self._add, row).scalar_one()
-        return Stored(body, 1)
+        row = {**self._storable(connection, values), "created_at": now, "updated_at": now, "version": 1}
+        row["id"] = connection.execute(self._add, row).scalar_one()
+        return Stored(self._make.ordered(row), 1)
 
     def change(self, connection: Connection, stored: Stored, values: Mapping[str, Any]) -> Stored:
         """Give a row (found for update) other values, and with them a new version."""
-        self._require_references(connection, values)
+        values = self._storable(connection, values)
         changed = Stored({**stored.body, **values, "updated_at": _now()}, stored.version + 1)
         row = {f"new_{name}": value for name, value in changed.body.items()}
         connection.execute(self._change, row | {"new_version": changed.version})
@@ -118,8 +116,8 @@ class Statements:
         """Remove the row with this id."""
         connection.execute(self._remove, {"id": row_id})
 
-    def _require_references(self, connection: Connection, values: Mapping[str, Any]) -> None:
-        """Raise `MissingReferenceError` for the first reference to a row that does not exist.
+    def _storable(self, connection: Connection, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values as they will be read back. Raise `MissingReferenceError` for a reference to a row that is missing.
 
         The foreign keys refuse it as well, but an error of the database does not say which value is to blame.
         """
@@ -127,6 +125,12 @@ class Statements:
             row_id = values.get(column)
             if row_id is not None and connection.execute(statement, {"id": row_id}).first() is None:
                 raise MissingReferenceError(column, table, row_id)
+        if self._floats:  # JSON's 1 is read back as 1.0
+            return {
+                name: float(value) if name in self._floats and value is not None else value
+                for name, value in values.items()
+            }
+        return values
 
 
 def ping(connection: Connection) -> None:
@@ -156,11 +160,22 @@ def _page(
     return statement.where(position < after if descending else position > after)
 
 
-def _row_factories(names: Sequence[str]) -> tuple[Callable[[Any], Values], Callable[[Iterable[Any]], list[Values]]]:
-    """Functions that make a dict of a row, and dicts of rows; columns behind those of `names` are left out.
+class _RowFactories(NamedTuple):
+    one: Callable[[Any], Values]
+    many: Callable[[Iterable[Any]], list[Values]]
+    ordered: Callable[[Mapping[str, Any]], Values]
+
+
+def _row_factories(names: Sequence[str]) -> _RowFactories:
+    """Functions that make a dict of a row, dicts of rows, and of a mapping a dict in the order of `names`.
 
     They are compiled, as `collections.namedtuple` compiles its classes, because they run for every row: a literal costs
-    half of `dict(zip(names, row))`.
+    half of `dict(zip(names, row))`. Columns behind those of `names` are left out.
     """
-    literal = ", ".join(f"{name!r}: row[{index}]" for index, name in enumerate(names))
-    return cast("Any", (eval(f"lambda row: {{{literal}}}"), eval(f"lambda rows: [{{{literal}}} for row in rows]")))  # noqa: S307 -- made of the names of columns
+    by_index = ", ".join(f"{name!r}: row[{index}]" for index, name in enumerate(names))
+    by_name = ", ".join(f"{name!r}: row[{name!r}]" for name in names)
+    return _RowFactories(
+        eval(f"lambda row: {{{by_index}}}"),  # noqa: S307 -- made of the names of columns, here and below
+        eval(f"lambda rows: [{{{by_index}}} for row in rows]"),  # noqa: S307
+        eval(f"lambda row: {{{by_name}}}"),  # noqa: S307
+    )

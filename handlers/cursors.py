@@ -31,7 +31,7 @@ def _encode(document: Any) -> str:
     return urlsafe_b64encode(orjson.dumps(document)).rstrip(b"=").decode()
 
 
-def _is_position(document: Any, order: str, filtered: Any, kind: type) -> bool:
+def _is_position(document: Any, order: str, filtered: Any, kind: Any) -> bool:
     if not isinstance(document, list) or len(document) != 4 or document[:2] != [order, filtered]:
         return False
     key, row_id = document[2:]
@@ -39,4 +39,4 @@ def _is_position(document: Any, order: str, filtered: Any, kind: type) -> bool:
         return False
     if order.rpartition(".")[2].removeprefix("-") == "id":
         return bool(key == row_id)
-    return "\0" not in key if isinstance(key, str) else abs(key) <= MAX_ID
+    return "\0" not in key if isinstance(key, str) else -MAX_ID <= key <= MAX_ID

@@ -178,7 +178,7 @@ def test_a_connection_in_which_the_database_failed_is_closed(database: Database)
             connection.execute(text("SELECT 1 FROM absent"))
         assert connection.closed
         with use() as another:
-            assert ITEMS.page(another, "id", None, None, 10) == []
+            assert ITEMS.page(another, "id", {}, None, 10) == []
 
 
 def test_nobody_gets_a_connection_that_somebody_has(database: Database) -> None:

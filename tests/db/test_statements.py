@@ -61,7 +61,7 @@ def test_a_page_is_read_along_an_index_and_not_sorted(database: Database, name: 
     statements, sort, _, positioned = UNFILTERED[name]
     (step,) = _plan(database, _statement(name))
     table, column = statements.table, sort.removeprefix("-")
-    (index, *_) = [str(index.name) for index in table.indexes if index.columns.keys() == [column, "id"]] or [None]
+    (index, *_) = [str(index.name) for index in table.indexes if index.columns.keys() == [column, "id"]] or [""]
     primary = "USING INTEGER PRIMARY KEY" if positioned else f"SCAN {table.name}"
     assert (f"USING INDEX {index}" if index else primary) in step
     assert step.startswith("SEARCH" if positioned else "SCAN")
