@@ -16,6 +16,8 @@ Page = tuple[list[Values], int, Headers]
 Found = tuple[Values | None, int, Headers]
 Written = tuple[Values, int, Headers]
 Deleted = tuple[None, int]
+ETags = str | None
+"""A header with entity tags, or None if the client did not send it."""
 
 
 class Resource:
@@ -60,7 +62,7 @@ class Resource:
         location = f"{root_path()}{self.path}/{stored.body['id']}"
         return stored.body, 201, {"Location": location, "ETag": etag(stored.version)}
 
-    def get(self, row_id: int, if_match: str | None, if_none_match: str | None) -> Found:
+    def get(self, row_id: int, if_match: ETags, if_none_match: ETags) -> Found:
         """Return one, or 304 if the client has this version."""
         with database().read() as connection:
             stored = self._existing(self.statements.find(connection, row_id), row_id)
@@ -68,7 +70,7 @@ class Resource:
             return None, 304, {"ETag": etag(stored.version)}
         return _written(stored)
 
-    def change(self, row_id: int, values: Values, if_match: str | None, if_none_match: str | None) -> Written:
+    def change(self, row_id: int, values: Values, if_match: ETags, if_none_match: ETags) -> Written:
         """Give one other values; without any, not even its version changes."""
         with database().write() as connection:
             stored = self._existing(self.statements.find_for_update(connection, row_id), row_id)
@@ -80,7 +82,7 @@ class Resource:
             except MissingReferenceError as error:
                 raise _missing(error) from None
 
-    def delete(self, row_id: int, if_match: str | None, if_none_match: str | None) -> Deleted:
+    def delete(self, row_id: int, if_match: ETags, if_none_match: ETags) -> Deleted:
         """Remove one."""
         with database().write() as connection:
             stored = self._existing(self.statements.find_for_update(connection, row_id), row_id)
