@@ -3,6 +3,7 @@
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+from tests.resources import ContractResource, resources
 from tests.support import PROBLEM, SpecifiedOperation, operations, resolve, specification
 
 
@@ -26,9 +27,21 @@ def test_every_problem_example_has_the_status_it_stands_under(operation: Specifi
             assert found == status or (status == "default" and found not in operation.definition["responses"])
 
 
-def test_what_a_client_writes_is_an_item_without_what_the_server_owns() -> None:
-    """Nothing can be read that was not written or given, and a patch takes what a new item takes."""
-    schemas = specification()["components"]["schemas"]
-    owned = {name for name, member in schemas["Item"]["properties"].items() if member.get("readOnly")}
-    assert schemas["NewItem"]["properties"].keys() == schemas["Item"]["properties"].keys() - owned
-    assert schemas["ItemPatch"]["properties"] == schemas["NewItem"]["properties"]
+@pytest.mark.parametrize("resource", resources().values(), ids=resources().keys())
+def test_a_client_writes_what_the_service_does_not_own(resource: ContractResource) -> None:
+    """What can be read was written or assigned, and a patch accepts what a new one accepts, without its defaults."""
+    schemas = resource.schemas
+    owned = {name for name, schema in schemas["stored"]["properties"].items() if schema.get("readOnly")}
+    assert schemas["new"]["properties"].keys() == schemas["stored"]["properties"].keys() - owned
+    assert list(schemas["patch"]["properties"]) == list(schemas["new"]["properties"])
+    for name, schema in schemas["new"]["properties"].items():
+        (component,) = schema.get("allOf", [schema])
+        assert schemas["patch"]["properties"][name] == component
+        assert "default" not in resolve(component)
+
+
+@pytest.mark.parametrize("resource", resources().values(), ids=resources().keys())
+def test_a_response_has_every_property(resource: ContractResource) -> None:
+    """None is left out."""
+    stored = resource.schemas["stored"]
+    assert stored["required"] == list(stored["properties"])
