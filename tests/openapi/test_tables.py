@@ -60,6 +60,7 @@ VALUES = [
     for column in COLUMNS
     if column.name not in UNSEEN
     for value, allowed in _values(_schema(column))
+    if allowed or not column.foreign_keys  # a reference to a row that cannot exist is refused by the key
 ]
 
 
@@ -105,8 +106,6 @@ def test_a_table_has_its_schemas_properties(table: Table) -> None:
 @pytest.mark.parametrize(("column", "value", "allowed"), VALUES)
 def test_a_column_holds_what_the_contract_allows_and_no_more(column: Column[Any], value: Any, allowed: bool) -> None:  # noqa: FBT001  # a column of the table
     """At its limits and one beyond: lengths in code points, numbers of elements, and numbers."""
-    if column.foreign_keys and not allowed:
-        pytest.skip("a foreign key cannot refer to a row that cannot exist")
     assert _is_held(column, value) is allowed
 
 
