@@ -230,8 +230,25 @@ def _check(before: Mapping[str, Any], text: str, names: Names) -> None:
 
 def require_valid(document: Mapping[str, Any], problem: str) -> None:
     """Raise `ScaffoldError`, whose sentences begin with `problem`, unless the document is valid OpenAPI."""
-    if found := [error.message for error in OpenAPIV30SpecValidator(document).iter_errors()]:
+    absent = sorted({reference for reference in _references(document) if not _exists(document, reference)})
+    found = [f"{reference} does not exist." for reference in absent]
+    if found := found or [error.message for error in OpenAPIV30SpecValidator(document).iter_errors()]:
         raise ScaffoldError([f"{problem}: {message}" for message in found])
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+        yield node["$ref"]
+    for child in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
+        yield from _references(child)
+
+
+def _exists(document: Any, reference: str) -> bool:
+    for step in reference.removeprefix("#/").split("/"):
+        if not isinstance(document, Mapping) or step not in document:
+            return False
+        document = document[step]
+    return True
 
 
 def _lost(before: Any, after: Any, place: str) -> Iterator[str]:

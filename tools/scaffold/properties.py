@@ -112,7 +112,8 @@ def _property(name: str, names: Names, owner: Mapping[str, Any], contract: Mappi
         raise ScaffoldError([f"{where}: the name {rule}, and must not be version."])
     component, schema = _resolved(where, written, names, name, contract)
     schema = _complete(schema, names, name)
-    if problems := [*_problems(schema, contract, names)]:
+    problems = [*_problems(schema, contract, names)] or ["needs an example"] * ("example" not in schema)
+    if problems:
         raise ScaffoldError([f"{where} {problem}." for problem in problems])
     found = Property(
         name=name,
@@ -155,7 +156,7 @@ def _resolved(
     component = reference.removeprefix("#/components/schemas/")
     target = contract["components"]["schemas"].get(component)
     if target is None:
-        raise ScaffoldError([f"{where} refers to {reference}, which does not exist."])
+        raise ScaffoldError([f"{where} refers to {reference}, which is not one of components.schemas."])
     return component, {**target, **{key: value for key, value in written.items() if key not in ("$ref", "allOf")}}
 
 
@@ -230,8 +231,6 @@ def _problems(schema: Mapping[str, Any], contract: Mapping[str, Any], names: Nam
         yield f"has x-references: {schema['x-references']}, and there is no such path with POST"
     if schema.get("x-references") == names.plural and not schema.get("nullable"):
         yield "refers to its own resource, so it must be nullable: otherwise the first one cannot be created"
-    if "example" not in schema:
-        yield "needs an example"
 
 
 def _string_problems(schema: Mapping[str, Any]) -> Iterator[str]:
