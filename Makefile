@@ -95,6 +95,11 @@ BASE ?= HEAD~1
 contract-diff: .venv/runtime  ## Say what changed in the spec since BASE (HEAD~1), and fail if it breaks clients
 	$(BIN)/python -m tools.contract_diff '$(BASE)' openapi/items.yaml
 
+.PHONY: resource
+resource: .venv/dev  ## Add the resource NAME=tags, whose schema Tag (or SCHEMA=…) is in the spec
+	@$(BIN)/python -m tools.scaffold '$(or $(NAME),$(error Say which resource, as in: make resource NAME=tags))' \
+	  $(if $(SCHEMA),--schema '$(SCHEMA)')
+
 .PHONY: format
 format: .venv/dev  ## Put the code into the project's format
 	$(BIN)/ruff check --fix --quiet . || true

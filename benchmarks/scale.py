@@ -10,7 +10,7 @@ from benchmarks.load import Request
 from benchmarks.registry import SERVICE
 from benchmarks.scenarios import CREATE
 from benchmarks.server import serve
-from db.items import Position
+from db.resources import Position
 from handlers import cursors
 
 SIZES = (10**3, 10**5, 10**7)

@@ -1,4 +1,4 @@
-"""The published table of database errors: which status each is answered with, and whether it is worth another try."""
+"""The published table of database errors: the status of each, and whether a retry can help."""
 
 import sqlite3
 from typing import NamedTuple
@@ -10,7 +10,7 @@ DatabaseError = SQLAlchemyError
 
 
 class Failure(NamedTuple):
-    """How an error of the database is answered. `retry_after` is in seconds; None when trying again is no use."""
+    """The response to an error of the database. `retry_after` is in seconds; None when a retry cannot help."""
 
     status: int
     detail: str
@@ -51,7 +51,7 @@ POSTGRESQL = {
 
 
 def failure(error: SQLAlchemyError) -> Failure | None:
-    """The table's row for an error; None if it has none, which makes the error unforeseen."""
+    """The table's row for an error; None if it has none: the response is a 500."""
     if isinstance(error, PoolTimeoutError):  # no connection became free in the pool
         return BUSY
     if not isinstance(error, DBAPIError):

@@ -3,7 +3,7 @@
 import logging
 
 from contract.problems import Problem
-from db import items
+from db import resources
 from db.errors import UNREACHABLE, DatabaseError
 from handlers.database import database
 
@@ -12,15 +12,15 @@ logger = logging.getLogger(__name__)
 
 
 def get_liveness() -> Health:
-    """The process can answer."""
+    """The process can respond."""
     return {"status": "ok"}
 
 
 def get_readiness() -> Health:
-    """The database can answer, too. Whatever it raises, a missing table as well, means that it cannot."""
+    """The database can respond, too. Any error that it raises, a missing table included, means that it cannot."""
     try:
         with database().read() as connection:
-            items.ping(connection)
+            resources.ping(connection)
     except DatabaseError as error:
         logger.warning("Not ready: %r", error)
         raise Problem(503, UNREACHABLE.detail, headers={"Retry-After": str(UNREACHABLE.retry_after)}) from error

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
 
-from db import items
 from db.engine import Database, prepare_sqlite
+from db.items import ITEMS
 
 Item = dict[str, Any]
 
@@ -33,24 +33,24 @@ else:
 def list_items(limit: int) -> list[Item]:
     """The first `limit` items by id."""
     with read() as connection:
-        return list(items.page(connection, "id", None, None, limit))
+        return ITEMS.page(connection, "id", {}, None, limit)
 
 
 def get_item(item_id: int) -> Item | None:
     """One item, or None."""
     with read() as connection:
-        stored = items.find(connection, item_id)
+        stored = ITEMS.find(connection, item_id)
     return stored.body if stored else None
 
 
 def create_item(name: str, description: str | None) -> Item:
     """The item as stored."""
     with write() as connection:
-        return items.add(connection, name, description).body
+        return ITEMS.add(connection, {"name": name, "description": description}).body
 
 
 def update_item(item_id: int, changes: Item) -> Item | None:
     """The item as changed, or None."""
     with write() as connection:
-        stored = items.find_for_update(connection, item_id)
-        return items.change(connection, stored, changes).body if stored else None
+        stored = ITEMS.find_for_update(connection, item_id)
+        return ITEMS.change(connection, stored, changes).body if stored else None

@@ -12,8 +12,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.settings import ROOT, Settings
-from db import items
 from db.engine import BUSY_TIMEOUT_MS, Database
+from db.items import ITEMS
+from db.resources import ping
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS}
 CREATE = (
@@ -48,7 +49,7 @@ def test_creation_makes_the_folder_and_the_table(tmp_path: Path) -> None:
     database = Database(make_url(f"sqlite:///{tmp_path}/a/b/items.db"))
     database.create()
     with database.read() as connection:
-        items.ping(connection)
+        ping(connection)
     database.close()
     assert (tmp_path / "a/b/items.db").is_file()
 
@@ -56,10 +57,10 @@ def test_creation_makes_the_folder_and_the_table(tmp_path: Path) -> None:
 def test_creation_a_second_time_changes_nothing(database: Database) -> None:
     """What is there stays."""
     with database.write() as connection:
-        item = items.add(connection, "x", None)
+        item = ITEMS.add(connection, {"name": "x", "description": None})
     database.create()
     with database.read() as connection:
-        assert items.find(connection, item.body["id"]) == item
+        assert ITEMS.find(connection, item.body["id"]) == item
 
 
 @pytest.mark.parametrize("attempt", range(3))
@@ -92,26 +93,26 @@ def test_eight_processes_create_one_database_at_the_same_time(file: Path, attemp
 def test_return_commits(database: Database) -> None:
     """Another connection sees it."""
     with database.write() as connection:
-        item = items.add(connection, "x", None)
+        item = ITEMS.add(connection, {"name": "x", "description": None})
     with database.read() as connection:
-        assert items.find(connection, item.body["id"]) == item
+        assert ITEMS.find(connection, item.body["id"]) == item
 
 
 def test_raise_rolls_back(database: Database) -> None:
     """All of it, also what was done before."""
     with database.write() as connection:
-        kept = items.add(connection, "kept", None)
+        kept = ITEMS.add(connection, {"name": "kept", "description": None})
 
     def change_and_fail() -> None:
         with database.write() as connection:
-            items.add(connection, "lost", None)
-            items.change(connection, kept, {"name": "lost"})
+            ITEMS.add(connection, {"name": "lost", "description": None})
+            ITEMS.change(connection, kept, {"name": "lost"})
             raise RuntimeError("after the statements")
 
     with pytest.raises(RuntimeError, match="after the statements"):
         change_and_fail()
     with database.read() as connection:
-        assert items.page(connection, "id", None, None, 10) == [kept.body]
+        assert ITEMS.page(connection, "id", {}, None, 10) == [kept.body]
 
 
 def test_a_failed_statement_rolls_back(database: Database) -> None:
@@ -119,20 +120,20 @@ def test_a_failed_statement_rolls_back(database: Database) -> None:
 
     def add_and_break() -> None:
         with database.write() as connection:
-            items.add(connection, "lost", None)
-            items.add(connection, "x" * 81, None)
+            ITEMS.add(connection, {"name": "lost", "description": None})
+            ITEMS.add(connection, {"name": "x" * 81, "description": None})
 
     with pytest.raises(IntegrityError):
         add_and_break()
     with database.read() as connection:
-        assert items.page(connection, "id", None, None, 10) == []
+        assert ITEMS.page(connection, "id", {}, None, 10) == []
 
 
 def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Path) -> None:
     """BEGIN IMMEDIATE: what it read cannot be changed before it writes."""
     other = sqlite3.connect(file, timeout=0, isolation_level=None)
     with database.write() as connection:
-        items.find_for_update(connection, 1)
+        ITEMS.find_for_update(connection, 1)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
     other.execute("BEGIN IMMEDIATE")
@@ -142,17 +143,17 @@ def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Pat
 def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
     """WAL: it sees what was committed before."""
     with database.write() as writing:
-        items.add(writing, "x", None)
+        ITEMS.add(writing, {"name": "x", "description": None})
         with database.read() as reading:
-            assert items.page(reading, "id", None, None, 10) == []
+            assert ITEMS.page(reading, "id", {}, None, 10) == []
 
 
 def test_a_reader_holds_no_lock_when_it_is_done(database: Database, file: Path) -> None:
     """A connection that goes back to the pool has no transaction open, so a checkpoint can end."""
     with database.write() as connection:
-        items.add(connection, "x", None)
+        ITEMS.add(connection, {"name": "x", "description": None})
     with database.read() as connection:
-        items.page(connection, "id", None, None, 10)
+        ITEMS.page(connection, "id", {}, None, 10)
     other = sqlite3.connect(file, timeout=0)
     assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     other.close()
@@ -177,7 +178,7 @@ def test_a_connection_in_which_the_database_failed_is_closed(database: Database)
             connection.execute(text("SELECT 1 FROM absent"))
         assert connection.closed
         with use() as another:
-            assert items.page(another, "id", None, None, 10) == []
+            assert ITEMS.page(another, "id", {}, None, 10) == []
 
 
 def test_nobody_gets_a_connection_that_somebody_has(database: Database) -> None:

@@ -24,9 +24,11 @@ from sqlalchemy.exc import (
 )
 
 from app.settings import Settings
-from db import engine, items
+from db import engine
 from db.engine import Database
 from db.errors import BUSY, CONSTRAINT, FULL, READ_ONLY, SQLITE, UNREACHABLE, Failure, failure
+from db.items import ITEMS
+from db.resources import ping
 from handlers.database import EXTENSION
 from tests.support import ContractClient, assert_problem
 
@@ -141,7 +143,7 @@ def _real(database: Database, statement: Callable[[Database], Any]) -> Failure |
 
 def _add(database: Database) -> None:
     with database.write() as connection:
-        items.add(connection, "x" * 80, "y" * 200)
+        ITEMS.add(connection, {"name": "x" * 80, "description": "y" * 200})
 
 
 def _add_many(database: Database) -> None:
@@ -151,7 +153,7 @@ def _add_many(database: Database) -> None:
 
 def _ping(database: Database) -> None:
     with database.read() as connection:
-        items.ping(connection)
+        ping(connection)
 
 
 @pytest.fixture

@@ -3,69 +3,89 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Dialect, Select, insert
+from sqlalchemy import Column, Dialect, Select, String, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from db import items, schema
+from db import schema
 from db.engine import Database
-from db.items import MAX_ID, Position
+from db.items import ITEMS
+from db.resources import MAX_ID, Position, Statements
+from tests.db.resources import STATEMENTS
 
 SQLITE: Dialect = sqlite.dialect()
 POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 TIME = "2026-11-23T09:30:00.000000Z"
 ROW = {"version": 1, "name": "x", "description": None, "created_at": TIME, "updated_at": TIME}
 PAGES = {
-    f"{sort}{', filtered' * filtered}{', positioned' * positioned}": (sort, filtered, positioned)
-    for sort, filtered, positioned in items._PAGES
+    f"{table} by {sort}{''.join(f', {name}' for name in filtered)}{', positioned' * positioned}": (
+        statements,
+        sort,
+        filtered,
+        positioned,
+    )
+    for table, statements in STATEMENTS.items()
+    for sort, filtered, positioned in statements._pages
 }
-UNFILTERED = {name: key for name, key in PAGES.items() if not key[1]}
-INDEXES = {"name": "items_by_name", "created_at": "items_by_created_at", "updated_at": "items_by_updated_at"}
+UNFILTERED = {name: key for name, key in PAGES.items() if not key[2]}
+each_table = pytest.mark.parametrize("statements", STATEMENTS.values(), ids=STATEMENTS.keys())
+
+
+def _statement(name: str) -> Select[Any]:
+    statements, sort, filtered, positioned = PAGES[name]
+    return statements._pages[sort, filtered, positioned]
 
 
 def _plan(database: Database, statement: Select[Any]) -> list[str]:
     compiled = statement.compile(dialect=SQLITE)
-    parameters = compiled.construct_params({"limit": 51, "name": "x", "after_key": "x", "after_id": 7})
-    values = tuple(parameters[name] for name in compiled.positiontup or ())
+    values = tuple(1 if name in ("limit", "after_id") else "x" for name in compiled.positiontup or ())
     with database.read() as connection:
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)]
 
 
-def test_every_order_has_its_statements() -> None:
-    """Each column both ways, filtered or not, from the beginning or not."""
-    assert len(PAGES) == 2 * 2 * 2 * len(items.SORT_COLUMNS)
+@each_table
+def test_every_order_has_its_statements(statements: Statements) -> None:
+    """Each column both ways, with every set of filters, from the beginning or not."""
+    sets = {filtered for _, filtered, _ in statements._pages}
+    assert len(statements._pages) == 2 * 2 * len(statements.sort) * len(sets)
+
+
+def test_items_can_be_filtered_by_name() -> None:
+    """Or not."""
+    assert {filtered for _, filtered, _ in ITEMS._pages} == {(), ("name",)}
 
 
 @pytest.mark.parametrize("name", UNFILTERED)
 def test_a_page_is_read_along_an_index_and_not_sorted(database: Database, name: str) -> None:
-    """Page 1,000,000 costs what page 1 costs: the index is entered at the place, and nothing is sorted."""
-    sort, filtered, positioned = UNFILTERED[name]
-    (step,) = _plan(database, items._PAGES[sort, filtered, positioned])
-    index = INDEXES.get(sort.removeprefix("-"))
-    expected = f"USING INDEX {index}" if index else "USING INTEGER PRIMARY KEY" if positioned else "SCAN items"
-    assert expected in step
+    """Page 1,000,000 costs what page 1 costs: the scan starts in the index, at the position, and nothing is sorted."""
+    statements, sort, _, positioned = UNFILTERED[name]
+    (step,) = _plan(database, _statement(name))
+    table, column = statements.table, sort.removeprefix("-")
+    (index, *_) = [str(index.name) for index in table.indexes if index.columns.keys() == [column, "id"]] or [""]
+    primary = "USING INTEGER PRIMARY KEY" if positioned else f"SCAN {table.name}"
+    assert (f"USING INDEX {index}" if index else primary) in step
     assert step.startswith("SEARCH" if positioned else "SCAN")
 
 
-@pytest.mark.parametrize("name", [name for name, key in PAGES.items() if key[1]])
+@pytest.mark.parametrize("name", [name for name, key in PAGES.items() if key[2]])
 def test_a_filtered_page_is_found_by_an_index(database: Database, name: str) -> None:
-    """Never by looking at every item."""
-    plan = _plan(database, items._PAGES[PAGES[name]])
-    assert plan[0].startswith("SEARCH items USING"), plan
+    """Never by looking at every row."""
+    plan = _plan(database, _statement(name))
+    assert plan[0].startswith(f"SEARCH {PAGES[name][0].table.name} USING"), plan
 
 
 @pytest.mark.parametrize("sort", ["id", "-id", "name", "-name"])
 @pytest.mark.parametrize("positioned", [False, True])
 def test_a_page_of_one_name_is_not_sorted_either(database: Database, sort: str, positioned: bool) -> None:  # noqa: FBT001
     """The index by name has the ids in order."""
-    plan = _plan(database, items._PAGES[sort, True, positioned])
+    plan = _plan(database, ITEMS._pages[sort, ("name",), positioned])
     assert [step for step in plan if "TEMP B-TREE" in step] == []
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_no_statement_has_an_offset(name: str) -> None:
     """None on PostgreSQL, and on SQLite the constant 0 that SQLAlchemy writes behind every LIMIT."""
-    statement = items._PAGES[PAGES[name]]
+    statement = _statement(name)
     assert "LIMIT" in str(statement.compile(dialect=POSTGRESQL))
     assert "OFFSET" not in str(statement.compile(dialect=POSTGRESQL))
     compiled = statement.compile(dialect=SQLITE)
@@ -74,7 +94,7 @@ def test_no_statement_has_an_offset(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "members",
+    "properties",
     [
         {"name": ""},
         {"name": "x" * 81},
@@ -91,14 +111,14 @@ def test_no_statement_has_an_offset(name: str) -> None:
         {"id": MAX_ID + 1},
     ],
 )
-def test_the_table_refuses_what_the_contract_refuses(database: Database, members: dict[str, Any]) -> None:
+def test_the_table_refuses_what_the_contract_refuses(database: Database, properties: dict[str, Any]) -> None:
     """The second line, for whoever writes past the service."""
     with pytest.raises(IntegrityError), database.write() as connection:
-        connection.execute(insert(schema.items).values(ROW | members))
+        connection.execute(insert(schema.items).values(ROW | properties))
 
 
 @pytest.mark.parametrize(
-    "members",
+    "properties",
     [
         {"name": "𝔘" * 80},
         {"description": "𝔘" * 200},
@@ -108,18 +128,18 @@ def test_the_table_refuses_what_the_contract_refuses(database: Database, members
         {"name": "\u3000x"},
     ],
 )
-def test_the_table_takes_what_the_contract_accepts(database: Database, members: dict[str, Any]) -> None:
+def test_the_table_takes_what_the_contract_accepts(database: Database, properties: dict[str, Any]) -> None:
     """Up to its limits."""
     with database.write() as connection:
-        connection.execute(insert(schema.items).values(ROW | members))
+        connection.execute(insert(schema.items).values(ROW | properties))
 
 
 def test_a_change_counts_the_version_and_moves_the_time(database: Database) -> None:
     """And nothing else that was not asked for."""
     with database.write() as connection:
-        item = items.add(connection, "x", "y")
-        changed = items.change(connection, item, {"name": "z"})
-        found = items.find_for_update(connection, item.body["id"])
+        item = ITEMS.add(connection, {"name": "x", "description": "y"})
+        changed = ITEMS.change(connection, item, {"name": "z"})
+        found = ITEMS.find_for_update(connection, item.body["id"])
     assert changed == found
     assert changed.version == 2
     assert changed.body == item.body | {"name": "z", "updated_at": changed.body["updated_at"]}
@@ -129,28 +149,33 @@ def test_a_change_counts_the_version_and_moves_the_time(database: Database) -> N
 def test_a_removed_item_is_gone(database: Database) -> None:
     """And only it."""
     with database.write() as connection:
-        first, second = (items.add(connection, name, None) for name in "ab")
-        items.remove(connection, first.body["id"])
-        assert items.find(connection, first.body["id"]) is None
-        assert items.find(connection, second.body["id"]) == second
+        first, second = (ITEMS.add(connection, {"name": name, "description": None}) for name in "ab")
+        ITEMS.remove(connection, first.body["id"])
+        assert ITEMS.find(connection, first.body["id"]) is None
+        assert ITEMS.find(connection, second.body["id"]) == second
 
 
-def test_a_page_begins_behind_its_position(database: Database) -> None:
+def test_a_page_begins_after_its_position(database: Database) -> None:
     """And has at most as many items as asked for."""
     with database.write() as connection:
-        bodies = [items.add(connection, name, None).body for name in ("b", "a", "b", "c")]
-        assert items.page(connection, "name", None, Position("a", 2), 2) == [bodies[0], bodies[2]]
-        assert items.page(connection, "-name", None, Position("b", 3), 9) == [bodies[0], bodies[1]]
-        assert items.page(connection, "id", "b", Position(1, 1), 9) == [bodies[2]]
+        bodies = [ITEMS.add(connection, {"name": name, "description": None}).body for name in ("b", "a", "b", "c")]
+        assert ITEMS.page(connection, "name", {"name": None}, Position("a", 2), 2) == [bodies[0], bodies[2]]
+        assert ITEMS.page(connection, "-name", {}, Position("b", 3), 9) == [bodies[0], bodies[1]]
+        assert ITEMS.page(connection, "id", {"name": "b"}, Position(1, 1), 9) == [bodies[2]]
 
 
-def test_postgresql_locks_the_row_that_it_will_write() -> None:
-    """SQLite has the whole database; PostgreSQL needs FOR UPDATE."""
-    assert "FOR UPDATE" in str(items._FIND_FOR_UPDATE.compile(dialect=POSTGRESQL))
+@each_table
+def test_postgresql_locks_the_row_that_will_be_written(statements: Statements) -> None:
+    """SQLite locks the whole database; PostgreSQL needs FOR UPDATE."""
+    assert "FOR UPDATE" in str(statements._find_for_update.compile(dialect=POSTGRESQL))
 
 
-@pytest.mark.parametrize("column", ["name", "description", "created_at", "updated_at"])
-def test_postgresql_sorts_by_code_point(column: str) -> None:
+@pytest.mark.parametrize(
+    "column",
+    [column for table in schema.metadata.sorted_tables for column in table.columns if isinstance(column.type, String)],
+    ids=str,
+)
+def test_postgresql_sorts_by_code_point(column: Column[Any]) -> None:
     """As SQLite does: collation C, whatever the cluster's is."""
-    kind = schema.items.columns[column].type.dialect_impl(POSTGRESQL)
+    kind = column.type.dialect_impl(POSTGRESQL)
     assert getattr(kind, "collation", None) == "C"

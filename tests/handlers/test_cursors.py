@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from contract.problems import Problem
-from db.items import MAX_ID, Position
+from db.resources import MAX_ID, Position
 from handlers import cursors
 from tests.support import ContractClient, assert_problem, assert_violations, links, specification
 
@@ -50,7 +50,7 @@ def test_a_cursor_is_its_place_and_back(sort: str, name: str | None) -> None:
     """For every listing."""
     position = Position(7, 7) if sort.endswith("id") else Position('é😀"', MAX_ID)
     cursor = cursors.encode(sort, name, position)
-    assert cursors.decode(cursor, sort, name) == position
+    assert cursors.decode(cursor, sort, name, type(position.key)) == position
     assert cursor.isascii()
 
 
@@ -61,8 +61,25 @@ def test_a_cursor_is_bound_to_its_sort_and_filter(sort: str, name: str | None) -
     """With others it stands for nothing."""
     cursor = cursors.encode("id", None, Position(1, 1))
     with pytest.raises(Problem) as caught:
-        cursors.decode(cursor, sort, name)
+        cursors.decode(cursor, sort, name, int if sort.endswith("id") else str)
     assert (caught.value.status, caught.value.detail) == (404, NO_SUCH_PAGE)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [(1, float), (1.5, int), (True, int), ("1", int), (1, str), (2**60, int), (-1e300, float)]
+)
+def test_a_key_of_another_type_or_too_large_is_404(key: Any, kind: type) -> None:
+    """The key has the type of its column, and is a number that every database can hold."""
+    cursor = cursors.encode("tags.size", None, Position(key, 1))
+    with pytest.raises(Problem):
+        cursors.decode(cursor, "tags.size", None, kind)
+
+
+@pytest.mark.parametrize("key", [0, -7, 1.5, "x", ""])
+def test_a_key_is_a_number_or_a_string(key: Any) -> None:
+    """Whatever the column holds."""
+    cursor = cursors.encode("tags.-size", ["a", None], Position(key, 1))
+    assert cursors.decode(cursor, "tags.-size", ["a", None], type(key)) == Position(key, 1)
 
 
 def test_a_cursor_of_another_listing_is_404(client: ContractClient) -> None:

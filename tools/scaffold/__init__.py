@@ -1,0 +1,1 @@
+"""`make resource NAME=…`: a new resource, from its schema in the contract."""
