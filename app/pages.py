@@ -97,7 +97,7 @@ def _problem(error: HTTPException) -> Any:
         return error.get_response()
     if isinstance(error, MethodNotAllowed):
         allow = ", ".join(sorted(error.valid_methods or ()))
-        detail = f"{flask.request.method} is not a method of this path; its methods are {allow}."
+        detail = f"{flask.request.method} is not allowed here; allowed methods: {allow}."
         raise Problem(405, detail, headers={"Allow": allow})
     if code == 404:
         raise nothing_at(flask.request.root_path + flask.request.path)

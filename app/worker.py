@@ -22,8 +22,8 @@ from contract.problems import MEDIA_TYPE, Problem, title
 
 _DETAILS = {
     400: "The request is not valid HTTP: {reason}.",
-    414: "The address is longer than this service reads. Shorten it.",
-    431: "The headers are larger than this service reads. Send fewer or shorter ones.",
+    414: "The URL is longer than this service accepts. Shorten it.",
+    431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
 }
 
 

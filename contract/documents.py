@@ -31,9 +31,9 @@ def parse(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _refusal(f"is not UTF-8: byte {error.start} cannot be read") from None
+        raise _refusal(f"is not UTF-8: byte {error.start} is invalid") from None
     if text.startswith("\ufeff"):
-        raise _refusal("begins with a byte order mark, which JSON does not have")
+        raise _refusal("begins with a byte order mark, which JSON does not allow")
     try:
         document = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
@@ -49,7 +49,7 @@ def parse(body: bytes) -> Any:
     if too_deep:
         raise _refusal("is nested too deeply")
     if lone_surrogate:
-        raise _refusal("has a lone surrogate, which no text has")
+        raise _refusal("has an unpaired surrogate, which is not valid Unicode")
     return document
 
 
@@ -133,7 +133,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise _refusal(f"has the member {json.dumps(name)} twice in one object")
+                raise _refusal(f"has the property {json.dumps(name)} twice in one object")
             seen.add(name)
     return members
 

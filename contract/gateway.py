@@ -88,7 +88,7 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]  # Connexion has no types
         if operation is None:
             raise Problem(
                 405,
-                f"{scope['method']} is not a method of this path; its methods are {route.allow}.",
+                f"{scope['method']} is not allowed here; allowed methods: {route.allow}.",
                 headers={"Allow": route.allow},
             )
         negotiation.check_accept(header_text(scope["headers"], "accept"), operation.produces)
@@ -115,7 +115,7 @@ def problem_of(error: Exception, errors: ErrorMap) -> Problem:
     if isinstance(error, WerkzeugHTTPException) and 400 <= (error.code or 500) < 500:  # flask.abort()
         return Problem(int(error.code or 400), str(error.description))
     logger.error("Unforeseen: %r", error, exc_info=error)
-    detail = "Something went wrong on our side. Quote the request id when you ask about it."
+    detail = "Something went wrong on our side. Quote the request id when you report it."
     return Problem(500, detail, members={"request_id": request_id.get()})
 
 

@@ -23,7 +23,7 @@ def accepts(accept: str, offered: Iterable[str]) -> bool:
 def check_accept(accept: str | None, offered: Sequence[str]) -> None:
     """406 if `Accept` rules out all that can be sent. What has no body can always be sent."""
     if accept and offered and not accepts(accept, offered):
-        raise Problem(406, f"This can be sent as {', '.join(offered)}, which the Accept header rules out.")
+        raise Problem(406, f"Only {', '.join(offered)} is available, and the Accept header excludes it.")
 
 
 def check_content_type(header: str | None, consumes: Sequence[str], *, has_body: bool) -> str | None:
@@ -34,14 +34,14 @@ def check_content_type(header: str | None, consumes: Sequence[str], *, has_body:
     if header is None:
         if not has_body:
             return None
-        says = "there is none"
+        says = "the header is missing"
     else:
         name, charset = media_type(header)
         if name in consumes and charset in (None, "utf-8", "utf8"):
             return name
-        says = f"it says {header[:100]}"
+        says = f"it is {header[:100]}"
     expected = ", ".join(consumes)
-    advice = f"The body must be sent as {expected} in UTF-8, with the Content-Type header saying so; {says}."
+    advice = f"Content-Type must be {expected}, with charset UTF-8 or none; {says}."
     raise Problem(415, advice, headers={"Accept": expected})
 
 

@@ -40,7 +40,7 @@ def unknown_parameters(given: Iterable[str], declared: Iterable[str]) -> Iterato
     """A violation for every query parameter that the operation does not have."""
     names = sorted(declared)
     for name in set(given).difference(names):
-        yield Violation("parameter", name, f"is not a parameter here; the parameters are: {', '.join(names) or 'none'}")
+        yield Violation("parameter", name, f"is not allowed here; allowed parameters: {', '.join(names) or 'none'}")
 
 
 def query_texts(query_string: bytes) -> dict[str, list[str]]:

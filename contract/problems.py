@@ -91,7 +91,7 @@ def bad_request(violations: Iterable[Violation]) -> Problem:
     found = sorted(set(violations), key=lambda violation: (violation.place, violation.at, violation.detail))
     if len(found) == 1:
         return Problem(400, str(found[0]), violations=found)
-    return Problem(400, f"The request breaks its contract in {len(found)} places; see errors.", violations=found)
+    return Problem(400, f"The request has {len(found)} violations; see errors.", violations=found)
 
 
 def _shorten(text: str, longest: int = MAX_TEXT) -> str:

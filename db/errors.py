@@ -19,9 +19,9 @@ class Failure(NamedTuple):
 
 BUSY = Failure(503, "The database is busy. Try again in a moment.", 1)
 UNREACHABLE = Failure(503, "The database cannot be reached. Try again in a moment.", 5)
-READ_ONLY = Failure(503, "The database takes no writes at present. Try again later.", 30)
-FULL = Failure(507, "There is no room left to store this. Nothing was changed.")
-CONSTRAINT = Failure(409, "The change would break a rule of the database that another change is bound to.")
+READ_ONLY = Failure(503, "The database is read-only at the moment. Try again later.", 30)
+FULL = Failure(507, "The disk is full. Nothing was changed.")
+CONSTRAINT = Failure(409, "The change conflicts with a constraint of the database.")
 
 # Primary result codes, https://sqlite.org/rescode.html
 SQLITE = {

@@ -23,7 +23,7 @@ def decode(cursor: str, sort: str, name: str | None) -> Position:
     except (ValueError, TypeError):
         pass
     raise Problem(
-        404, "There is no such page. Take cursors from a Link header and keep the other parameters as they were."
+        404, "There is no such page. Take the cursor from a Link header and keep the other parameters unchanged."
     )
 
 

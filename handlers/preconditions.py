@@ -27,6 +27,6 @@ def require_match(if_match: str | None, version: int) -> None:
     if not any(tag == current and not weak for weak, tag in _ENTITY_TAG.findall(if_match)):
         raise Problem(
             412,
-            f"The item's ETag is {current} now, which If-Match does not name. Get the item and try again.",
+            f"If-Match does not match the current ETag {current}.",
             headers={"ETag": current},
         )

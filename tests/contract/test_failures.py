@@ -66,7 +66,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
         ({name: ITEM[name] for name in ITEM if name != "updated_at"}, 200, ETAG),
         "/updated_at is required",
     ),
-    "a member is too many": ((ITEM | {"version": 1}, 200, ETAG), "/version is not a member here"),
+    "a member is too many": ((ITEM | {"version": 1}, 200, ETAG), "/version is not allowed here"),
     "values are wrong": ((ITEM | {"id": "1"}, 200, ETAG), "/id must be an integer"),
     "there is no body": ((None, 200, ETAG), ""),
     "it is an array": (([], 200, ETAG), "must be an object"),
@@ -171,7 +171,7 @@ def test_every_violation_of_a_broken_answer_is_logged(
     (message,) = (record.getMessage() for record in caplog.records)
     assert "get_liveness broke its contract: " in message
     assert "/status must be ok" in message
-    assert "/load is not a member here; the members are: status" in message
+    assert "/load is not allowed here; allowed properties: status" in message
 
 
 def test_a_problem_that_a_handler_raises_is_the_answer(

@@ -73,7 +73,7 @@ def _other_methods() -> list[Any]:
 def test_another_method_is_405_with_the_exact_allow(client: ContractClient, path: str, method: str) -> None:
     """Methods are case-sensitive (RFC 9110 §9.1); whatever else the request has is not looked at."""
     answer = client.exchange(method, PATHS[path], [("Accept", b"text/html")], query=b"x=1")
-    detail = f"{method} is not a method of this path; its methods are {ALLOW[path]}."
+    detail = f"{method} is not allowed here; allowed methods: {ALLOW[path]}."
     assert_problem(answer, 405, detail, headers={"Allow": ALLOW[path]})
 
 

@@ -50,7 +50,7 @@ KIND = {"kind": "k"}
 HUGE = 10**309  # no double is that large
 COUNT = {"X-Count": "3"}
 REQUIRED = "/required?filter%5Bname%5D=a@b.c&half-open=0.5"
-NOT_A_FORM = "must fit exactly one of the forms that the contract allows here"
+NOT_A_FORM = "must match exactly one of the schemas that are allowed here"
 DEFAULTS = {"words": ["a"], "size": 3, "x_mode": "slow", "theme": "plain", "off": False, "maybe": 1, "shade": "-"}
 
 
@@ -88,7 +88,7 @@ PARAMETERS = [
     _echo(f"/arrays?form={2**64}&form={-HUGE}", form=[2**64, -HUGE]),
     _echo("/arrays?joined=1,2&form=3", form=[3], joined=[1, 2]),
     _echo("/arrays?spaced=1%202.5&piped=true|false", spaced=[1.0, 2.5], piped=[True, False]),
-    _get("/arrays?form=1&form=1", _element("form", "must not have the same element twice")),
+    _get("/arrays?form=1&form=1", _element("form", "must not contain the same element twice")),
     _get("/arrays?joined=1&joined=2", _element("joined", "is given more than once")),
     _get("/arrays?joined=1,2,3,4", _element("joined", "must have at most 3 elements; it has 4")),
     _get("/arrays?form=", _element("form", "element 0 must be an integer")),
@@ -162,7 +162,7 @@ PARAMETERS = [
         ("Cookie", "session=a"),
     ),
     _echo("/any-arguments?size=3", word="none", size=3),
-    _get("/any-arguments?sixe=1", _element("sixe", "is not a parameter here; the parameters are: size, word")),
+    _get("/any-arguments?sixe=1", _element("sixe", "is not allowed here; allowed parameters: size, word")),
     _echo("/pairs/1-2,3.txt", left=1, right=[2, 3], ext="txt"),
     _get(
         "/pairs/a-2.text",
@@ -182,7 +182,7 @@ PARAMETERS = [
         Request("DELETE", "/files/index"),
         Reply(
             405,
-            problem(405, "DELETE is not a method of this path; its methods are GET, HEAD, OPTIONS.").body,
+            problem(405, "DELETE is not allowed here; allowed methods: GET, HEAD, OPTIONS.").body,
             "application/problem+json",
             {"Allow": "GET, HEAD, OPTIONS"},
         ),
@@ -195,7 +195,7 @@ BODIES = [
         {"value": 1, "children": [{"value": "2", "x": 1}]},
         refused(
             ("pointer", "/children/0/value", "must be an integer"),
-            ("pointer", "/children/0/x", "is not a member here; the members are: children, parent, value"),
+            ("pointer", "/children/0/x", "is not allowed here; allowed properties: children, parent, value"),
         ),
     ),
     _post("/trees", {"value": 1, "parent": {}}, _wrong("pointer", "/parent/value", "is required")),
@@ -247,16 +247,16 @@ BODIES = [
         default=1,
         example="x",
     ),
-    _thing(_wrong("pointer", "/unique", "must not have the same element twice"), unique=[1, 1.0]),
+    _thing(_wrong("pointer", "/unique", "must not contain the same element twice"), unique=[1, 1.0]),
     _thing(unique=[1, True]),
-    _thing(_wrong("pointer", "/map", "must have at least 1 member; it has 0"), map={}),
+    _thing(_wrong("pointer", "/map", "must have at least 1 property; it has 0"), map={}),
     _thing(
         refused(
-            ("pointer", "/map", "must have at most 2 members; it has 3"), ("pointer", "/map/a", "must be an integer")
+            ("pointer", "/map", "must have at most 2 properties; it has 3"), ("pointer", "/map/a", "must be an integer")
         ),
         map={"a": "b", "c": 1, "d": 1},
     ),
-    _thing(_wrong("pointer", "/never", "is a value that the contract rules out"), never="x"),
+    _thing(_wrong("pointer", "/never", "is a value that the contract excludes"), never="x"),
     *(
         _thing(
             _wrong("pointer", f"/formats/{name.replace('-', '_')}", f"must be a valid {name}"),
@@ -300,7 +300,7 @@ BODIES = [
     Exchange(
         "an unknown parameter beside a form",
         Request("POST", "/form?x=1", FORM, b"name=x"),
-        _element("x", "is not a parameter here; the parameters are: size"),
+        _element("x", "is not allowed here; allowed parameters: size"),
     ),
     Exchange(
         "a form in parts",
@@ -555,8 +555,8 @@ def test_every_violation_of_a_body_is_reported(service: Service) -> None:
     (line,) = said
     for place in (
         "/id must be an integer (it is of type str)",
-        "/secret is a value that the contract rules out (it is of type str)",
-        "/more is not a member here; the members are: id, nodes, secret (it is of type int)",
+        "/secret is a value that the contract excludes (it is of type str)",
+        "/more is not allowed here; allowed properties: id, nodes, secret (it is of type int)",
         "/nodes/0/children/0/value must be an integer (it is of type NoneType)",
     ):
         assert place in line

@@ -92,7 +92,7 @@ def test_every_operation_is_compiled(pythonic: dict[str, Service]) -> None:
             refused(
                 ("parameter", "itemId", "must be an integer"),
                 ("parameter", "pageSize", "must be an integer"),
-                ("parameter", "page_size", f"is not a parameter here; the parameters are: {PARAMETERS}"),
+                ("parameter", "page_size", f"is not allowed here; allowed parameters: {PARAMETERS}"),
             ),
         ),
     ],
@@ -158,7 +158,7 @@ def test_another_parser_reads_the_parameters(parsed: dict[str, Service], pipelin
     answer = Request("GET", "/any-arguments?size=x&size=4&y=").put_to(parsed[pipeline])
     refused(
         ("parameter", "size", "must be an integer"),
-        ("parameter", "y", "is not a parameter here; the parameters are: size, word"),
+        ("parameter", "y", "is not allowed here; allowed parameters: size, word"),
     ).check(answer)
 
 

@@ -27,7 +27,7 @@ NOT_INTEGERS = [
     "1\n",
     "9" * 5000,
 ]
-KNOWN = "the parameters are: cursor, limit, name, sort"
+KNOWN = "allowed parameters: cursor, limit, name, sort"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_parameter_given_twice_is_refused(client: ContractClient, query: str) 
 def test_an_unknown_parameter_is_refused(client: ContractClient, name: str) -> None:
     """And those that there are are named."""
     answer = client.get(f"/items?{name}=1")
-    assert answer.json()["errors"] == [{"parameter": unquote(name), "detail": f"is not a parameter here; {KNOWN}"}]
+    assert answer.json()["errors"] == [{"parameter": unquote(name), "detail": f"is not allowed here; {KNOWN}"}]
     assert answer.status_code == 400
 
 
@@ -191,7 +191,7 @@ def test_an_unknown_parameter_with_a_long_name_keeps_the_answer_in_its_contract(
 @pytest.mark.parametrize("path", ["/items/1", "/healthz", "/readyz"])
 def test_where_no_parameter_is_known_none_is_taken(client: ContractClient, path: str) -> None:
     """On any path."""
-    expected = {"parameter": "x", "detail": "is not a parameter here; the parameters are: none"}
+    expected = {"parameter": "x", "detail": "is not allowed here; allowed parameters: none"}
     assert_violations(client.get(f"{path}?x=1"), expected)
 
 
@@ -199,7 +199,7 @@ def test_an_unknown_parameter_of_a_write_is_refused_before_anything_is_written(c
     """Together with what is wrong with the body."""
     assert_violations(
         client.post("/items?dry_run=true", json={}),
-        {"parameter": "dry_run", "detail": "is not a parameter here; the parameters are: none"},
+        {"parameter": "dry_run", "detail": "is not allowed here; allowed parameters: none"},
         {"pointer": "/name", "detail": "is required"},
     )
     assert client.post("/items?dry_run=true", json={"name": "x"}).status_code == 400
@@ -216,15 +216,15 @@ def test_a_query_that_is_not_utf_8_is_refused(client: ContractClient, query: byt
 def test_all_violations_are_told_at_once(client: ContractClient) -> None:
     """Path, query, header and body."""
     answer = client.patch("/items/0?x=1", json={"name": "", "nme": 1}, headers={"If-Match": "1"})
-    name = "must have more than white space, and no control characters (U+0000 to U+001F, U+007F)"
+    name = "must not be blank, and must not contain control characters (U+0000 to U+001F, U+007F)"
     assert_violations(
         answer,
         {"header": "If-Match", "detail": 'must be * or quoted entity tags with commas between them, such as "1"'},
         {"parameter": "item_id", "detail": "must be at least 1"},
-        {"parameter": "x", "detail": "is not a parameter here; the parameters are: none"},
+        {"parameter": "x", "detail": "is not allowed here; allowed parameters: none"},
         {"pointer": "/name", "detail": "must have at least 1 character; it has 0"},
         {"pointer": "/name", "detail": name},
-        {"pointer": "/nme", "detail": "is not a member here; the members are: description, name"},
+        {"pointer": "/nme", "detail": "is not allowed here; allowed properties: description, name"},
     )
 
 

@@ -135,8 +135,8 @@ REFUSALS = [
         Request("PUT", "/store/v2/pets/9?x=1", [BEARER], {"name": "", "tag": "cow", "born": "2021-02-29", "age": 3}),
         refused(
             PATTERN,
-            ("parameter", "x", "is not a parameter here; the parameters are: none"),
-            ("pointer", "/age", "is not a member here; the members are: born, id, name, pin, tag"),
+            ("parameter", "x", "is not allowed here; allowed parameters: none"),
+            ("pointer", "/age", "is not allowed here; allowed properties: born, id, name, pin, tag"),
             ("pointer", "/born", "must be a valid date"),
             ("pointer", "/name", "must have at least 1 character; it has 0"),
             ("pointer", "/tag", NOT_A_TAG),
@@ -152,7 +152,7 @@ REFUSALS = [
         Request("POST", "/store/v2/pets/rex", [BEARER]),
         Reply(
             405,
-            problem(405, "POST is not a method of this path; its methods are DELETE, GET, HEAD, OPTIONS, PUT.").body,
+            problem(405, "POST is not allowed here; allowed methods: DELETE, GET, HEAD, OPTIONS, PUT.").body,
             "application/problem+json",
             {"Allow": "DELETE, GET, HEAD, OPTIONS, PUT"},
         ),
@@ -164,8 +164,7 @@ REFUSALS = [
             415,
             problem(
                 415,
-                "The body must be sent as application/json in UTF-8, with the Content-Type header saying so; "
-                "it says text/plain.",
+                "Content-Type must be application/json, with charset UTF-8 or none; it is text/plain.",
             ).body,
             "application/problem+json",
             {"Accept": "application/json"},

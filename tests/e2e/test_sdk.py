@@ -33,17 +33,16 @@ create_item: /items/1 201 "1" Desk lamp, Brass
 get_item: 200 "1" Desk lamp, Brass
 get_item: 304
 replace_item: 200 "2" Chair, no description
-replace_item: 412 Precondition Failed: The item's ETag is "2" now, which If-Match does not name. \
-Get the item and try again.
+replace_item: 412 Precondition Failed: If-Match does not match the current ETag "2".
 update_item: 200 "3" Chair, Oak
 update_item: 200 "4" Chair, no description
 delete_item: 204
 delete_item: 404 Not Found: There is no item 1.
 get_item: 404 Not Found: There is no item 1.
-create_item: 400 Bad Request: The request breaks its contract in 3 places; see errors.
-  /description must not have the character U+0000
+create_item: 400 Bad Request: The request has 3 violations; see errors.
+  /description must not contain the character U+0000
   /name must have at least 1 character; it has 0
-  /name must have more than white space, and no control characters (U+0000 to U+001F, U+007F)
+  /name must not be blank, and must not contain control characters (U+0000 to U+001F, U+007F)
 list_items: 400 Bad Request: limit: must be at least 1
   limit must be at least 1
 list_items: 10 pages, 1000 items, Item 1000 to Item 1
@@ -51,8 +50,7 @@ list_items: 10 pages, 1000 items, Item 1000 to Item 1
 RUBY = """\
 create_item: 201 "1" Desk lamp, no description
 update_item: Brass
-replace_item: 412 Precondition Failed: The item's ETag is "2" now, which If-Match does not name. \
-Get the item and try again.
+replace_item: 412 Precondition Failed: If-Match does not match the current ETag "2".
 list_items: 400 Bad Request: limit: must be at least 1
   limit must be at least 1
 list_items: Desk lamp

@@ -16,7 +16,7 @@ from handlers import cursors
 from tests.support import ContractClient, assert_problem, assert_violations, links, specification
 
 SORTS = specification()["components"]["schemas"]["ItemSort"]["enum"]
-NO_SUCH_PAGE = "There is no such page. Take cursors from a Link header and keep the other parameters as they were."
+NO_SUCH_PAGE = "There is no such page. Take the cursor from a Link header and keep the other parameters unchanged."
 quick = hypothesis_settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -207,7 +207,7 @@ def refused(*errors: tuple[str, str, str]) -> Reply:
     """400 with these violations: place, name, detail."""
     members = [{place: at, "detail": detail} for place, at, detail in errors]
     if len(errors) > 1:
-        return problem(400, f"The request breaks its contract in {len(errors)} places; see errors.", errors=members)
+        return problem(400, f"The request has {len(errors)} violations; see errors.", errors=members)
     ((place, at, detail),) = errors
     subject = f"{at}:" if at else {"pointer": "The body", "parameter": "The query string"}[place]
     return problem(400, f"{subject} {detail}", errors=members)
