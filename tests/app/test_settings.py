@@ -92,13 +92,13 @@ def test_a_good_value_is_taken(name: str, text: str, value: object) -> None:
 )
 def test_a_bad_value_is_named_with_what_it_should_be(name: str, text: str, rule: str) -> None:
     """And with what it is."""
-    assert _message({name: text}) == f"These settings cannot be used:\n  - {name} {rule}; it is {text!r}"
+    assert _message({name: text}) == f"These settings are invalid:\n  - {name} {rule}; it is {text!r}"
 
 
 def test_all_bad_values_are_named_at_once() -> None:
     """In the order of the settings; good ones are not mentioned."""
     assert _message({"RELOAD": "maybe", "PORT": "x", "LOG_LEVEL": "loud", "HOST": "localhost"}) == (
-        "These settings cannot be used:\n"
+        "These settings are invalid:\n"
         "  - PORT must be a whole number from 0 to 65535; it is 'x'\n"
         f"  - LOG_LEVEL {LEVELS}; it is 'loud'\n"
         "  - RELOAD must be one of: on, off; it is 'maybe'"

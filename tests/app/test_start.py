@@ -52,7 +52,7 @@ def test_bad_settings_stop_the_start_with_one_message() -> None:
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr == (
-        "The service cannot start. These settings cannot be used:\n"
+        "The service cannot start. These settings are invalid:\n"
         "  - PORT must be a whole number from 0 to 65535; it is 'x'\n"
         "  - LOG_LEVEL must be one of: debug, info, warning, error, critical; it is 'loud'\n"
     )
@@ -63,7 +63,7 @@ def test_gunicorns_configuration_stops_with_the_same_message(file: str) -> None:
     """It reads the settings before the application does."""
     ended = _python(file, PORT="x")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("The service cannot start. These settings cannot be used:\n  - PORT must be ")
+    assert ended.stderr.startswith("The service cannot start. These settings are invalid:\n  - PORT must be ")
 
 
 def test_gunicorns_configuration_follows_the_settings() -> None:
