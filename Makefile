@@ -1,4 +1,4 @@
-# Every command, for people and for CI alike. `make` lists them.
+# All commands, for people and CI. `make` lists them.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -10,11 +10,11 @@ help:  ## List all commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .venv/runtime: requirements.txt requirements-fast.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=…")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required; set PYTHON=… to choose another Python")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fast.txt >/dev/null 2>&1 \
-	  || echo "No C compiler: Gunicorn parses HTTP in Python, which is slower and otherwise the same."
+	  || echo "The C parser could not be built: Gunicorn will parse HTTP in Python, with the same results but more slowly."
 	touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime
@@ -22,18 +22,18 @@ help:  ## List all commands
 	touch $@
 
 .PHONY: run
-run: .venv/runtime  ## Set everything up and serve on http://127.0.0.1:8000 with SQLite
+run: .venv/runtime  ## Install the service and serve on http://127.0.0.1:8000 with SQLite
 	exec $(BIN)/gunicorn app:app
 
 .PHONY: dev
-dev: .venv/runtime  ## Serve with one worker that starts anew when the code or the spec changes
+dev: .venv/runtime  ## Serve with one worker that restarts when the code or the contract changes
 	RELOAD=on exec $(BIN)/gunicorn app:app
 
 .PHONY: test
-test: .venv/dev  ## Set everything up and pass the tests (in process; minutes)
+test: .venv/dev  ## Install the test tools and run the tests (in process; takes minutes)
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=auto $(ARGS)
 
-# Node.js comes from PyPI as well, so that everyone has the same.
+# Node.js also comes from PyPI, so everyone uses the same version.
 TOOLS := .venv-tools/bin
 .venv-tools/ready: requirements-tools.txt package.json package-lock.json .npmrc
 	test -x $(TOOLS)/python || $(PYTHON) -m venv .venv-tools
@@ -42,7 +42,7 @@ TOOLS := .venv-tools/bin
 	touch $@
 
 .PHONY: sdk
-sdk: sdk/ready  ## Generate clients in Python and TypeScript below sdk/ (docs/sdk.md says how to use them)
+sdk: sdk/ready  ## Generate Python and TypeScript clients in sdk/ (see docs/sdk.md)
 
 sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
 	rm -rf sdk/python sdk/typescript
@@ -53,43 +53,43 @@ sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
 	touch $@
 
 .PHONY: mutate
-mutate: .venv/dev  ## Break the code on purpose, fault by fault, and show the test that catches each
+mutate: .venv/dev  ## Check whether the tests notice deliberate faults in the code
 	$(BIN)/python -m tests.mutations
 
 .PHONY: e2e
-e2e: .venv/dev sdk/ready  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker, clients (says what it skips)
+e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-# What is said on the command line alone, so that nothing in the environment can turn a reader into a writer.
+# Set only on the command line, so that no environment variable can enable writing.
 MODE := read
 CASES := 100
 ROUNDS := 1
-INSTANCE = $(or $(URL),$(error Say which instance, as in: make conformance URL=http://127.0.0.1:8000))
+INSTANCE = $(or $(URL),$(error URL is required, for example: make conformance URL=http://127.0.0.1:8000))
 .PHONY: conformance
-conformance: .venv/dev  ## Put property tests to the instance at URL=…, which MODE=read (default) leaves as it is
+conformance: .venv/dev  ## Run property tests against the instance at URL=…; MODE=read (default) changes no data
 	@$(BIN)/python -m tests.instance '$(INSTANCE)' --mode $(MODE) --cases $(CASES) --rounds $(ROUNDS) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPORTS),--reports '$(REPORTS)')
 
 .PHONY: lint
-lint: .venv/dev .venv-bench/ready lint-contract  ## Check types, style and the spec
+lint: .venv/dev .venv-bench/ready lint-contract  ## Check types, style and the contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks
 
 .PHONY: lint-contract
-lint-contract: .venv-tools/ready  ## Check the spec alone, with Spectral and Redocly
+lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly
 	PATH="$$PWD/$(TOOLS):$$PATH" node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml
 	PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 	  node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml
 
 BASE ?= HEAD~1
 .PHONY: contract-diff
-contract-diff: .venv/runtime  ## Say what changed in the spec since BASE (HEAD~1), and fail if it breaks clients
+contract-diff: .venv/runtime  ## List the changes of the contract since BASE (HEAD~1); fail if they break clients
 	$(BIN)/python -m contract.changes '$(BASE)' openapi/items.yaml
 
 .PHONY: format
-format: .venv/dev  ## Put the code into the project's format
+format: .venv/dev  ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
@@ -97,7 +97,7 @@ COMPILE = $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --ge
   --no-header --no-annotate --quiet
 
 .PHONY: lock
-lock: .venv/dev  ## Resolve pyproject.toml anew into requirements*.txt, with hashes
+lock: .venv/dev  ## Update the locked requirements from pyproject.toml, with hashes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) pyproject.toml --output-file requirements.txt
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
@@ -106,7 +106,7 @@ lock: .venv/dev  ## Resolve pyproject.toml anew into requirements*.txt, with has
 	$(COMPILE) --constraint requirements.txt pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
 
 BENCH := .venv-bench/bin
-# Python 3.13, as in the image, where there is one that runs.
+# Python 3.13 if installed, because the image uses it.
 BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3.13.*/bin/python3.13; do \
   "$$python" -c '' 2>/dev/null && echo "$$python"; done) $(PYTHON))
 
@@ -116,25 +116,25 @@ BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3
 	touch $@
 
 .PHONY: bench
-bench: .venv-bench/ready  ## Measure the service beside its peers (needs wrk; about 15 minutes)
+bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 15 minutes)
 	$(BENCH)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: .venv-bench/ready  ## Measure how cost grows, up to 10 million rows
+bench-scale: .venv-bench/ready  ## Measure how the cost grows with the table, up to 10 million rows
 	$(BENCH)/python -m benchmarks.scale $(ARGS)
 
 .PHONY: bench-memory
-bench-memory: .venv-bench/ready  ## Watch the workers' memory under a long load
+bench-memory: .venv-bench/ready  ## Measure the memory of the workers under a long load
 	$(BENCH)/python -m benchmarks.memory $(ARGS)
 
 .PHONY: bench-edge
-bench-edge: .venv-bench/ready  ## Measure what nginx adds
+bench-edge: .venv-bench/ready  ## Measure the cost of nginx
 	$(BENCH)/python -m benchmarks.edge $(ARGS)
 
 .PHONY: profile
-profile: .venv-bench/ready  ## Show where a request's time goes
+profile: .venv-bench/ready  ## Show the time of a request by folder, package and function
 	$(BENCH)/python -m benchmarks.profile $(ARGS)
 
 .PHONY: clean
-clean:  ## Remove what was set up; the database in var/ stays
+clean:  ## Remove everything that was installed or generated; keep the database in var/
 	rm -rf .venv .venv-bench .venv-tools node_modules sdk/ready sdk/python sdk/typescript .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -133,14 +133,14 @@ def test_servers_that_name_a_host_stay(form: str) -> None:
         "servers": [{**old, "url": url} for old, url in zip(document["servers"], urls, strict=True)],
     }
     file = SpecFile(text.encode(), "application/json")
-    assert yaml.safe_load(file.below("/shop")) == expected
-    assert file.below("") == text.encode()
+    assert yaml.safe_load(file.with_prefix("/shop")) == expected
+    assert file.with_prefix("") == text.encode()
 
 
 @pytest.mark.parametrize("content", [b"servers: []\n", b"openapi: 3.0.3\n"])
 def test_a_spec_without_servers_stays(content: bytes) -> None:
     """There is nothing to say it in."""
-    assert SpecFile(content, "application/yaml").below("/shop") == content
+    assert SpecFile(content, "application/yaml").with_prefix("/shop") == content
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/ui/nothing", "//items", "/items/1/x"])

@@ -223,8 +223,8 @@ def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> object:
     [
         ({"PORT": "http"}, "PORT must be a whole number from 0 to 65535; it is 'http'"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL must be"),
-        ({"DATABASE_URL": "sqlite:////proc/none/items.db"}, "The database cannot be used"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database cannot be used"),
+        ({"DATABASE_URL": "sqlite:////proc/none/items.db"}, "The database is unavailable"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database is unavailable"),
     ],
 )
 def test_a_start_that_cannot_succeed_ends_with_one_message(settings: dict[str, str], message: str) -> None:
