@@ -489,7 +489,7 @@ FAULTS = (
         "app/worker.py",
         "            self._callback_parser = None",
         "            pass",
-        "tests/app/test_worker.py::test_nothing_stays_of_a_connection",
+        "tests/app/test_worker.py::test_nothing_of_a_connection_stays_in_memory",
     ),
     # Schemas
     Fault(
