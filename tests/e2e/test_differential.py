@@ -1,4 +1,4 @@
-"""Both pipelines give the same answers: 20,000 pairs and more, as the contract of the compiled one asks."""
+"""Both pipelines send the same responses for at least 20,000 pairs of requests."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from tests.differential import DIFFERENCES, both
 from tests.requests import by_hand, by_schemathesis
 
 
-def test_twenty_thousand_requests_get_the_same_answers_from_both(tmp_path: Path) -> None:
-    """Three quarters made by hand, the rest by Schemathesis, all on the same two databases."""
+def test_both_pipelines_send_the_same_responses(tmp_path: Path) -> None:
+    """Three quarters of the requests are written by hand and the rest by Schemathesis, for two equal databases."""
     with both(tmp_path, DIFFERENCES) as pair:
         compare(pair, by_hand(), 15_500)
         compare(pair, by_schemathesis(), 5_000)
