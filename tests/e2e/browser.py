@@ -18,7 +18,7 @@ from tests.e2e.stack import VAR
 
 SECONDS = 30
 CREATE = "#operations-items-create_item"
-ANSWER = ".live-responses-table"
+RESPONSE = ".live-responses-table"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -111,7 +111,7 @@ def create(browser: Any) -> Any:
     """Execute `POST /items` on the current page, expect 201, and return the item that the page shows."""
     press(browser, f"{CREATE} .opblock-summary")
     press(browser, f"{CREATE} .execute")
-    status = find(browser, f"{CREATE} {ANSWER} tbody .response-col_status")
+    status = find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
     assert status.text.split()[0] == "201"
-    return json.loads(find(browser, f"{CREATE} {ANSWER} .response-col_description .highlight-code pre").text)
+    return json.loads(find(browser, f"{CREATE} {RESPONSE} .response-col_description .highlight-code pre").text)

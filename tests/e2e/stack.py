@@ -197,7 +197,7 @@ def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = 
         text = (configuration / name).read_text()
         assert text.count(old) == 1, f"{old!r} in {name}"
         (configuration / name).write_text(text.replace(old, new))
-    # Started as root, its workers would be nobody, who may not read what the tests write.
+    # If root starts nginx, its workers run as the user `nobody`, which cannot read the files of the tests.
     user = ["-g", "user root;"] if os.geteuid() == 0 else []
     return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf"), *user]
 

@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from app.settings import ROOT
-from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, look, press, press_all
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, press, press_all
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 CONTRAST = "color-contrast"
@@ -42,7 +42,7 @@ def page(request: pytest.FixtureRequest, browser: Any, host: int) -> str:
         press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
         press_all(browser, ".model-box-control[aria-expanded=false]")
         press(browser, f"{CREATE} .execute")
-        find(browser, f"{CREATE} {ANSWER}")
+        find(browser, f"{CREATE} {RESPONSE}")
     browser.execute_script(AXE.read_text(encoding="utf-8"))
     return str(request.param)
 

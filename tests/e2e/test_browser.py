@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, look, press, press_all
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, press, press_all
 from tests.e2e.stack import ask, service
 from tests.support import SpecifiedOperation, operations, resolve, schema_errors
 
@@ -21,11 +21,11 @@ def test_an_item_is_created_from_the_documentation(browser: Any, port: int, requ
     press(browser, f"{CREATE} .opblock-summary")
     keep(browser, f"ui-{where}-opened")
     press(browser, f"{CREATE} .execute")
-    status = find(browser, f"{CREATE} {ANSWER} tbody .response-col_status")
+    status = find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
     keep(browser, f"ui-{where}-created")
     assert status.text.split()[0] == "201"
-    shown = json.loads(find(browser, f"{CREATE} {ANSWER} .response-col_description .highlight-code pre").text)
+    shown = json.loads(find(browser, f"{CREATE} {RESPONSE} .response-col_description .highlight-code pre").text)
     assert ask(port, "GET", f"/items/{shown['id']}").json() == shown
     assert complaints(browser) == []
 
@@ -52,7 +52,7 @@ def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: i
     press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
     press_all(browser, ".model-box-control[aria-expanded=false]")
     press(browser, f"{CREATE} .execute")
-    find(browser, f"{CREATE} {ANSWER} tbody .response-col_status")
+    find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
     keep(browser, f"ui-{width}-{scheme}-opened")
     operations = browser.find_elements(By.CSS_SELECTOR, ".opblock")
@@ -96,8 +96,8 @@ def fill_in(browser: Any, shown: str, operation: SpecifiedOperation) -> list[str
 
 def shown_response(browser: Any, shown: str) -> tuple[int, Any]:
     """Return the status and the body, if any, of the response that the page shows."""
-    status = find(browser, f"{shown} {ANSWER} tbody .response-col_status").text.split()[0]
-    bodies = browser.find_elements(By.CSS_SELECTOR, f"{shown} {ANSWER} .response-col_description .highlight-code pre")
+    status = find(browser, f"{shown} {RESPONSE} tbody .response-col_status").text.split()[0]
+    bodies = browser.find_elements(By.CSS_SELECTOR, f"{shown} {RESPONSE} .response-col_description .highlight-code pre")
     return int(status), [json.loads(body.text) for body in bodies]
 
 

@@ -65,9 +65,9 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def problem(status: int, title: str, detail: str, **members: str) -> bytes:
+def problem(status: int, title: str, detail: str, **extensions: str) -> bytes:
     """Return a problem document in the format of the service and of nginx."""
-    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **extensions}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
@@ -212,10 +212,10 @@ def test_a_service_that_does_not_respond_is_a_504(tmp_path: Path) -> None:
 
 
 def test_a_connection_timeout_is_a_502(tmp_path: Path) -> None:
-    """The host does not reply, like a stopped container; the service has not received the request, so it is no 504."""
+    """The host does not respond, like a stopped container. No service has received the request, so it is no 504."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
         port = full.getsockname()[1]
-        for _ in range(4):  # fill the queue of connections, so that further ones get no reply
+        for _ in range(4):  # fill the queue of connections, so that further ones get no response
             queued = waiting.enter_context(socket.socket())
             queued.settimeout(0)
             queued.connect_ex(("127.0.0.1", port))
@@ -239,7 +239,7 @@ def test_an_invalid_response_is_a_502(tmp_path: Path) -> None:
 def test_the_rate_limit_is_a_429_when_enabled(tmp_path: Path, app: Running) -> None:
     """One uncommented line in limits.conf enables it, and the problem has Retry-After."""
     limits = "http.d/limits.conf"
-    line = "limit_req zone=per_address burst=200 nodelay;"
+    line = "limit_req zone=per_client burst=200 nodelay;"
     switched_on = [(limits, f"#{line}", line), (limits, "burst=200", "burst=1"), (limits, "rate=100r/s", "rate=1r/m")]
     with edge(tmp_path / "edge", app.port, switched_on) as nginx:
         responses = [ask(nginx.port, "GET", "/healthz") for _ in range(3)]
@@ -525,18 +525,18 @@ def test_an_unchanged_item_is_a_304(nginx: Running) -> None:
 # Connections to the service
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n[]"
-Reply = Callable[[bytes, int], bytes | None]
+Respond = Callable[[bytes, int], bytes | None]
 
 
 class Scripted(socketserver.ThreadingTCPServer):
-    """A service that responds with `reply(request, number on this connection)`; None closes the connection."""
+    """A service that responds with `respond(request, number on this connection)`; None closes the connection."""
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, respond: Respond) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
-        self.reply = reply
+        self.respond = respond
         self.requests: list[bytes] = []
         self.connections = 0
         self.port: int = self.server_address[1]
@@ -551,7 +551,7 @@ class _Connection(socketserver.StreamRequestHandler):
             number += 1
             self.server.connections += number == 1
             self.server.requests.append(request)
-            response = self.server.reply(request, number)
+            response = self.server.respond(request, number)
             if response is None:
                 return
             self.wfile.write(response)
@@ -569,9 +569,9 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def scripted(reply: Reply) -> Iterator[Scripted]:
+def scripted(respond: Respond) -> Iterator[Scripted]:
     """Run a scripted service."""
-    with Scripted(reply) as server:
+    with Scripted(respond) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from werkzeug.serving import make_server
 
 from app.pages import CONTENT_SECURITY_POLICY, add_pages
-from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, press, press_all
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, press, press_all
 from tests.e2e.stack import post
 
 READ = "#operations-items-get_item"
@@ -72,13 +72,13 @@ TEXTS = [*RUNS_BY_ITSELF.values(), *RUNS_OTHERWISE]
 MARKDOWN = "\n\n".join(["Hostile text.", *TEXTS])
 SCRIPT_URL = f"javascript:{RUN}"
 IMAGE = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script></svg>'
-ANSWER_TEXT = "\n".join(RUNS_BY_ITSELF[name] for name in ("script", "image", "svg", "frame"))
-ANSWERS = {
-    "application/json": json.dumps({"hostile": ANSWER_TEXT, "__proto__": {"ran": 1}}),
-    "application/problem+json": json.dumps({"detail": ANSWER_TEXT}),
-    "text/html": f"<!DOCTYPE html><html><body>{ANSWER_TEXT}</body></html>",
-    "text/plain": ANSWER_TEXT,
-    "text/csv": ANSWER_TEXT,
+RESPONSE_TEXT = "\n".join(RUNS_BY_ITSELF[name] for name in ("script", "image", "svg", "frame"))
+RESPONSES = {
+    "application/json": json.dumps({"hostile": RESPONSE_TEXT, "__proto__": {"ran": 1}}),
+    "application/problem+json": json.dumps({"detail": RESPONSE_TEXT}),
+    "text/html": f"<!DOCTYPE html><html><body>{RESPONSE_TEXT}</body></html>",
+    "text/plain": RESPONSE_TEXT,
+    "text/csv": RESPONSE_TEXT,
     "application/xml": f"<hostile>{IMAGE}</hostile>",
     "image/svg+xml": IMAGE,
     "image/png": IMAGE,
@@ -161,7 +161,7 @@ def contract() -> dict[str, Any]:
                 "responses": {"200": {"description": image, "content": {media_type: {}}}},
             }
         }
-        for number, media_type in enumerate(ANSWERS)
+        for number, media_type in enumerate(RESPONSES)
     }
     flow = {
         "authorizationUrl": SCRIPT_URL,
@@ -210,8 +210,8 @@ def site(policy: str | None) -> Iterator[str]:
 
     @pages.get("/responses/<int:number>")
     def response(number: int) -> flask.Response:
-        media_type = list(ANSWERS)[number]
-        response = flask.Response(ANSWERS[media_type], headers=HEADERS, content_type=media_type)
+        media_type = list(RESPONSES)[number]
+        response = flask.Response(RESPONSES[media_type], headers=HEADERS, content_type=media_type)
         if media_type == "application/octet-stream":  # Swagger UI then offers a download
             response.headers["Content-Disposition"] = f'attachment; filename="<img src=x onerror={RUN}>.html"'
         return response
@@ -280,11 +280,11 @@ def test_a_hostile_response_runs_no_script(browser: Any, policy: str | None) -> 
     """This holds for every media type and all headers."""
     with site(policy) as url:
         browser.get(f"{url}/ui/")
-        for number, media_type in enumerate(ANSWERS):
+        for number, media_type in enumerate(RESPONSES):
             operation = f".opblock[id$='-response{number}']"
             press(browser, f"{operation} .opblock-summary-control")
             press(browser, f"{operation} .execute")
-            assert RUNS_BY_ITSELF["image"] in find(browser, f"{operation} {ANSWER}").text, media_type
+            assert RUNS_BY_ITSELF["image"] in find(browser, f"{operation} {RESPONSE}").text, media_type
             assert browser.execute_script(SUSPECTS) == [], media_type
             assert not ran(browser), media_type
             press(browser, f"{operation} .opblock-summary-control")
@@ -321,7 +321,7 @@ def test_the_text_of_an_item_is_not_interpreted_as_html(browser: Any, host: int)
     find(browser, f"{READ} input").send_keys(Keys.CONTROL, "a", Keys.NULL, str(item["id"]))
     find(browser, f"{READ} tr[data-param-in=header] input").send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
     press(browser, f"{READ} .execute")
-    shown = find(browser, f"{READ} {ANSWER} .response-col_description .highlight-code pre").text
+    shown = find(browser, f"{READ} {RESPONSE} .response-col_description .highlight-code pre").text
     assert json.loads(shown) == item
     assert browser.execute_script(SUSPECTS) == []
     assert not ran(browser)

@@ -114,11 +114,11 @@ def test_it_fails_if_a_response_violates_the_contract(tmp_path: Path, mode: str)
 
 def test_a_wrong_call_ends_with_one_line(gunicorn: Running) -> None:
     """A missing URL, no server, another server and an unknown mode each end with one sentence and an error."""
-    nobody = f"http://127.0.0.1:{free_port()}"
+    closed = f"http://127.0.0.1:{free_port()}"
     other = f"{_url(gunicorn)}/ui"
     for variables, says in (
-        ({}, "Say which instance, as in: make conformance URL=http://127.0.0.1:8000"),
-        ({"URL": nobody}, f"{nobody} cannot be reached: "),
+        ({}, "URL is required, for example: make conformance URL=http://127.0.0.1:8000"),
+        ({"URL": closed}, f"{closed} cannot be reached: "),
         ({"URL": "example"}, "example cannot be reached: Invalid URL"),
         ({"URL": other}, f"{other} is no instance of this service: /openapi.json is answered 404"),
         ({"URL": _url(gunicorn), "MODE": "write"}, "invalid choice: 'write'"),

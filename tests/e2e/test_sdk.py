@@ -117,7 +117,7 @@ def test_python_names_are_those_of_the_contract() -> None:
 
 def test_python_types_nothing_as_any() -> None:
     """No property, argument or return value has the type `Any`."""
-    members = [node for model in _models() for node in model.body if isinstance(node, ast.AnnAssign)]
+    properties = [node for model in _models() for node in model.body if isinstance(node, ast.AnnAssign)]
     functions = [
         node
         for module in _modules("api")
@@ -125,7 +125,7 @@ def test_python_types_nothing_as_any() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
     ]
     assert len(functions) == 4 * len(OPERATIONS)
-    types = [ast.unparse(node.annotation) for node in members]
+    types = [ast.unparse(node.annotation) for node in properties]
     for function in functions:
         assert function.returns is not None
         arguments = (*function.args.args, *function.args.kwonlyargs)

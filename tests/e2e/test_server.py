@@ -37,7 +37,7 @@ def test_sigterm_drains_a_running_request(tmp_path: Path) -> None:
             holder.execute("BEGIN IMMEDIATE")
             client = threading.Thread(target=lambda: responses.append(post(gunicorn.port, {"name": "late"})))
             client.start()
-            wait_until(lambda: _open_connections(gunicorn.port) > 0, "the request under way")
+            wait_until(lambda: _open_connections(gunicorn.port) > 0, "the running request")
             gunicorn.process.send_signal(signal.SIGTERM)
             log = gunicorn.err
             wait_until(lambda: "Handling signal: term" in log.read_text(), "SIGTERM taken")

@@ -197,7 +197,7 @@ def written(status: str) -> str:
         "problem_title": table("$problem_title")[status],
         "status": status,
         "problem_detail": table("$problem_detail")[status],
-        "problem_members": table("$problem_members").get(status, ""),
+        "problem_extension": table("$problem_extension").get(status, ""),
         "original_method": "TRACE",
         "allowed_methods": ALLOW["/items"],
         "correlation_id": "0b9b2c5e6f7a4d8e9c1a2b3c4d5e6f70",
