@@ -13,7 +13,7 @@ from benchmarks.registry import Contestant
 from benchmarks.server import Server
 
 JSON = {"Content-Type": "application/json"}
-# Read and written ids do not overlap, so that what is read stays known.
+# Scenarios that write use other ids than those that read, so the items that are read do not change.
 READ = range(1, ROWS // 2 + 1)
 WRITTEN = range(ROWS // 2 + 1, ROWS + 1)
 LAST_TIME: str = item(ROWS)["updated_at"]
