@@ -1,4 +1,4 @@
-"""The steps of docs/extending.md add a resource to a copy of the project."""
+"""A second resource is what docs/extending.md says, no more: the page is followed in a copy of the project."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from app.settings import ROOT
 from tests.extending import commands, lines, steps
 from tests.mutations import copy
 
-MAKE = "make --silent --no-print-directory"  # the output must not depend on an outer make
+MAKE = "make --silent --no-print-directory"  # says the same below another make
 MADE = (".venv", ".venv-tools", "node_modules")
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".venv-tools" / "ready").exists(), reason="the contract's lint is not set up (make .venv-tools/ready)"
@@ -27,7 +27,7 @@ def _run(command: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A committed copy of the checkout with all steps of the page; it uses the tools of this checkout."""
+    """A copy of the checkout, committed, in which everything is written that the page says; the tools are ours."""
     folder = tmp_path_factory.mktemp("extended")
     copy(folder)
     git = "git -c user.name=x -c user.email=x@example.com"
@@ -42,18 +42,18 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: " ".join(command.split()[:2]))
 def test_the_commands_of_the_page_pass(extended: Path, command: str) -> None:
-    """The commands run unchanged."""
+    """As they stand there."""
     print(_run(command, extended)[-2000:])
 
 
 def test_a_new_resource_breaks_no_client(extended: Path) -> None:
-    """All changes of the contract come from the page."""
+    """Every change is one that the page makes."""
     found = [line.split()[:2] for line in _run(f"{MAKE} contract-diff BASE=HEAD", extended).splitlines()]
     assert [words[0] for words in found] == ["compatible"] * 4 + ["openapi/items.yaml:"]
 
 
-def test_the_new_code_passes_the_linters(extended: Path) -> None:
-    """Style, format and types are checked."""
+def test_what_is_written_passes_the_lint_of_code(extended: Path) -> None:
+    """Its style, its form and its types."""
     _run(".venv/bin/ruff check . && .venv/bin/ruff format --check .", extended)
     written = " ".join(step.file for step in steps() if step.file.endswith(".py"))
     _run(f".venv/bin/mypy --follow-imports=silent {written}", extended)
