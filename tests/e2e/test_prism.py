@@ -69,7 +69,7 @@ def _create(port: int, name: str = "Desk lamp") -> int:
 
 
 @dataclass(frozen=True)
-class ValidRequest:
+class Request:
     """A valid request and its expected status; `{id}` is an item at version 1."""
 
     status: int
@@ -81,34 +81,34 @@ class ValidRequest:
 
 NEW = b'{"name": "Lamp", "description": "Iron"}'
 REQUESTS = [
-    ValidRequest(200, "GET", "/healthz"),
-    ValidRequest(200, "GET", "/readyz"),
-    ValidRequest(200, "GET", "/items"),
-    ValidRequest(200, "GET", "/items?limit=1&sort=-name"),
-    ValidRequest(200, "GET", "/items?name=Desk%20lamp"),
-    ValidRequest(404, "GET", "/items?cursor=abcd"),
-    ValidRequest(406, "GET", "/items", {"Accept": "text/html"}),
-    ValidRequest(201, "POST", "/items", JSON, NEW),
-    ValidRequest(406, "POST", "/items", {**JSON, "Accept": "text/html"}, NEW),
-    ValidRequest(200, "GET", "/items/{id}"),
-    ValidRequest(304, "GET", "/items/{id}", {"If-None-Match": '"1"'}),
-    ValidRequest(200, "GET", "/items/{id}", {"If-None-Match": '"2"'}),
-    ValidRequest(404, "GET", "/items/9007199254740991"),
-    ValidRequest(406, "GET", "/items/{id}", {"Accept": "text/html"}),
-    ValidRequest(200, "PUT", "/items/{id}", JSON, NEW),
-    ValidRequest(200, "PUT", "/items/{id}", {**JSON, "If-Match": '"1"'}, NEW),
-    ValidRequest(404, "PUT", "/items/9007199254740991", JSON, NEW),
-    ValidRequest(406, "PUT", "/items/{id}", {**JSON, "Accept": "text/html"}, NEW),
-    ValidRequest(412, "PUT", "/items/{id}", {**JSON, "If-Match": '"2"'}, NEW),
-    ValidRequest(200, "PATCH", "/items/{id}", MERGE_PATCH, b'{"description": null}'),
-    ValidRequest(200, "PATCH", "/items/{id}", {**JSON, "If-Match": "*"}, b"{}"),
-    ValidRequest(404, "PATCH", "/items/9007199254740991", MERGE_PATCH, b"{}"),
-    ValidRequest(406, "PATCH", "/items/{id}", {**MERGE_PATCH, "Accept": "text/html"}, b"{}"),
-    ValidRequest(412, "PATCH", "/items/{id}", {**MERGE_PATCH, "If-Match": '"2"'}, b"{}"),
-    ValidRequest(204, "DELETE", "/items/{id}"),
-    ValidRequest(204, "DELETE", "/items/{id}", {"If-Match": '"1"'}),
-    ValidRequest(404, "DELETE", "/items/9007199254740991"),
-    ValidRequest(412, "DELETE", "/items/{id}", {"If-Match": '"2"'}),
+    Request(200, "GET", "/healthz"),
+    Request(200, "GET", "/readyz"),
+    Request(200, "GET", "/items"),
+    Request(200, "GET", "/items?limit=1&sort=-name"),
+    Request(200, "GET", "/items?name=Desk%20lamp"),
+    Request(404, "GET", "/items?cursor=abcd"),
+    Request(406, "GET", "/items", {"Accept": "text/html"}),
+    Request(201, "POST", "/items", JSON, NEW),
+    Request(406, "POST", "/items", {**JSON, "Accept": "text/html"}, NEW),
+    Request(200, "GET", "/items/{id}"),
+    Request(304, "GET", "/items/{id}", {"If-None-Match": '"1"'}),
+    Request(200, "GET", "/items/{id}", {"If-None-Match": '"2"'}),
+    Request(404, "GET", "/items/9007199254740991"),
+    Request(406, "GET", "/items/{id}", {"Accept": "text/html"}),
+    Request(200, "PUT", "/items/{id}", JSON, NEW),
+    Request(200, "PUT", "/items/{id}", {**JSON, "If-Match": '"1"'}, NEW),
+    Request(404, "PUT", "/items/9007199254740991", JSON, NEW),
+    Request(406, "PUT", "/items/{id}", {**JSON, "Accept": "text/html"}, NEW),
+    Request(412, "PUT", "/items/{id}", {**JSON, "If-Match": '"2"'}, NEW),
+    Request(200, "PATCH", "/items/{id}", MERGE_PATCH, b'{"description": null}'),
+    Request(200, "PATCH", "/items/{id}", {**JSON, "If-Match": "*"}, b"{}"),
+    Request(404, "PATCH", "/items/9007199254740991", MERGE_PATCH, b"{}"),
+    Request(406, "PATCH", "/items/{id}", {**MERGE_PATCH, "Accept": "text/html"}, b"{}"),
+    Request(412, "PATCH", "/items/{id}", {**MERGE_PATCH, "If-Match": '"2"'}, b"{}"),
+    Request(204, "DELETE", "/items/{id}"),
+    Request(204, "DELETE", "/items/{id}", {"If-Match": '"1"'}),
+    Request(404, "DELETE", "/items/9007199254740991"),
+    Request(412, "DELETE", "/items/{id}", {"If-Match": '"2"'}),
 ]
 # Statuses that no valid request can have here: they are errors of the request, of its size or rate, or of the service.
 # 405 comes from Prism itself (see DIFFERENCES).
@@ -116,13 +116,13 @@ UNREACHABLE = {"400", "405", "409", "413", "414", "415", "429", "431", "500", "5
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda one: f"{one.method} {one.path} {one.status} {one.headers}")
-def test_a_valid_request_and_its_response_pass_unchanged(proxied: Proxied, request_: ValidRequest) -> None:
+def test_a_valid_request_and_its_response_pass_unchanged(proxied: Proxied, request_: Request) -> None:
     """Status, headers and JSON body are the same through Prism."""
     path = request_.path.replace("{id}", str(_create(proxied.service.port)))
-    headers = {"X-ValidRequest-Id": "the-same", **(request_.headers or {})}
+    headers = {"X-Request-Id": "the-same", **(request_.headers or {})}
     through = ask(proxied.prism.port, request_.method, path, request_.body, headers)
     assert _own_error(through) is None, through.json()
-    assert (through.status, through["X-ValidRequest-Id"]) == (request_.status, "the-same")
+    assert (through.status, through["X-Request-Id"]) == (request_.status, "the-same")
     if request_.method == "GET":
         direct = ask(proxied.service.port, request_.method, path, request_.body, headers)
         assert _comparable(through) == _comparable(direct)
@@ -196,10 +196,10 @@ def test_prism_accepts_generated_requests_and_their_responses(proxied: Proxied) 
         if statuses.total() % 2:
             target = re.sub("^/items/[0-9]+", f"/items/{_create(proxied.service.port)}", target)
         body = b"".join(sent.body) or None
-        through = ask(proxied.prism.port, sent.method, target, body, {**headers, "X-ValidRequest-Id": "the-same"})
+        through = ask(proxied.prism.port, sent.method, target, body, {**headers, "X-Request-Id": "the-same"})
         statuses[through.status] += 1
         assert _own_error(through) is None, f"{sent}\n{through.body.decode()}"
-        assert through["X-ValidRequest-Id"] == "the-same", sent
+        assert through["X-Request-Id"] == "the-same", sent
         assert through.status in (200, 201, 204, 304, 404, 412), sent
 
     put()
