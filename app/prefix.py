@@ -4,7 +4,7 @@ import re
 
 from starlette.types import Scope
 
-from contract.routes import route_path
+from contract.serving.routing import request_path
 
 HEADER = "X-Forwarded-Prefix"
 MAX_LENGTH = 128  # the contract limits `Location` to 200 characters
@@ -22,7 +22,7 @@ def restore(scope: Scope) -> None:
         if name == _NAME:
             prefix = value if prefix is None else b""
     if prefix and len(prefix) <= MAX_LENGTH and _PREFIX.fullmatch(prefix):
-        path = route_path(scope)
+        path = request_path(scope)
         scope["root_path"] = prefix.decode() + scope.get("root_path", "")
         scope["path"] = scope["root_path"] + path
         scope["raw_path"] = scope["root_path"].encode() + scope["raw_path"]

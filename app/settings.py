@@ -77,9 +77,6 @@ class Settings:
     web_concurrency: int = _setting("2", _whole_number(1, 256), "The number of worker processes.")
     log_level: str = _setting("info", _one_of(*LOG_LEVELS), "The lowest level that is logged.")
     access_log: bool = _setting("on", _switch, "Whether to log every request: `on` or `off`.")
-    pipeline: str = _setting(
-        "compiled", _one_of("compiled", "stock"), "Which pipeline serves: `compiled`, or `stock` Connexion throughout."
-    )
     validate_responses: str = _setting(
         "enforce",
         _one_of("enforce", "log"),

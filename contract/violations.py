@@ -1,4 +1,4 @@
-"""JSON Schema errors in words: whichever validator found them, the sentence is the same."""
+"""Describes violations of JSON Schema keywords in sentences that a person can act on."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -16,14 +16,14 @@ _TYPES = {
 
 
 def pointer(path: Iterable[str | int]) -> str:
-    """A JSON Pointer (RFC 6901 §3, §4) to the place that `path` leads to."""
+    """Return the JSON Pointer (RFC 6901 §3, §4) for a path."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def explain(keyword: str, schema: Schema, value: Any) -> list[tuple[tuple[str, ...], str]]:
-    """What is wrong with `value`, which `schema`'s `keyword` refuses: steps further into the value, and a sentence.
+    """Describe how `value` violates the `keyword` of `schema`, in pairs of a path below the value and a sentence.
 
-    Most keywords give one pair with no further steps; `required` and `additionalProperties` one for each member.
+    Most keywords give one pair with an empty path; `required` and `additionalProperties` one for each property.
     """
     if keyword == "required":
         return [((name,), "is required") for name in schema["required"] if name not in value]

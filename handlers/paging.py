@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from connexion.context import scope
+from contract.urls import root_path
 
 Row = dict[str, Any]
 
 
 def base() -> str:
     """What the service is mounted at (ASGI's `root_path`)."""
-    return str(scope.get("root_path", ""))
+    return root_path()
 
 
 def paged(

@@ -79,8 +79,9 @@ class SpecifiedOperation:
         return str(self.definition["operationId"])
 
     def response(self, status: int) -> Mapping[str, Any] | None:
-        """The documented response to this status."""
-        return cast("Mapping[str, Any] | None", resolve(self.definition["responses"].get(str(status))))
+        """The documented response to this status: its own, or the default."""
+        responses = self.definition["responses"]
+        return cast("Mapping[str, Any] | None", resolve(responses.get(str(status), responses.get("default"))))
 
 
 @cache

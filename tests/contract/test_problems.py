@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contract.problems import Problem, Violation, bad_request, title
+from contract.problems import Problem, Violation, bad_request, status_title
 
 
 def _body(problem: Problem) -> Any:
@@ -20,7 +20,7 @@ def test_a_problem_has_four_members() -> None:
 
 def test_extension_members_come_last() -> None:
     """RFC 9457 §3.2."""
-    problem = Problem(500, "x", members={"request_id": "r1"})
+    problem = Problem(500, "x", extensions={"request_id": "r1"})
     assert list(_body(problem).items())[-1] == ("request_id", "r1")
 
 
@@ -41,7 +41,7 @@ def test_headers_are_kept_for_the_answer() -> None:
 )
 def test_titles_are_those_of_rfc_9110_on_every_python(status: int, words: str) -> None:
     """Python 3.13 renamed three of them."""
-    assert title(status) == words
+    assert status_title(status) == words
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_one_violation_is_the_detail(violation: Violation, sentence: str) -> Non
         "title": "Bad Request",
         "status": 400,
         "detail": sentence,
-        "errors": [{violation.place: violation.at, "detail": violation.detail}],
+        "errors": [{violation.source: violation.name, "detail": violation.detail}],
     }
 
 

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from app.settings import ROOT
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/curl.md", "docs/sdk.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/curl.md",
+    "docs/errors.md",
+    "docs/http.md",
+    "docs/sdk.md",
+)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(.*)((?:\n> .*)*)\n((?s:.*))")
 _SPAN = re.compile(r"`([^`\n]+)`")

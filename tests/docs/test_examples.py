@@ -106,7 +106,7 @@ def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
         (str(operation), int(status))
         for operation in operations()
         for status in operation.definition["responses"]
-        if int(status) < 400
+        if status < "4"
     }
     # `service()` requests /readyz as well, so look for it in the commands.
     assert any(f"{ORIGIN}/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)

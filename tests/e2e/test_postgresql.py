@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import schemathesis
 
-from tests import conformance
 from tests.e2e.stack import Running, ask, free_port, post, service, wait_until
+from tools.conformance.configuration import configuration
+from tools.conformance.engine import run
 
 NAMES = ["b", "a", "B", "ä", "Z", "ß", "_", "é", "😀", "中", "a b", "-"]
 
@@ -115,4 +116,4 @@ def test_a_stopped_database_is_a_503_until_its_start(cluster: Cluster, gunicorn:
 def test_the_service_satisfies_the_contract(gunicorn: Running) -> None:
     """All phases and all checks run without a failure."""
     url = f"http://127.0.0.1:{gunicorn.port}/openapi.json"
-    conformance.run(schemathesis.openapi.from_url(url, config=conformance.configuration()), max_examples=50)
+    run(schemathesis.openapi.from_url(url, config=configuration()), max_examples=50)

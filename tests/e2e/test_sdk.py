@@ -45,6 +45,7 @@ create_item: 400 Bad Request: The request has 3 violations; see errors.
   /name must not be blank, and must not contain control characters (U+0000 to U+001F, U+007F)
 list_items: 400 Bad Request: limit: must be at least 1
   limit must be at least 1
+create_item: 413 Content Too Large: The body may have at most 65536 bytes.
 list_items: 10 pages, 1000 items, Item 1000 to Item 1
 """
 RUBY = """\
@@ -133,6 +134,16 @@ def test_python_types_nothing_as_any() -> None:
         types.append(ast.unparse(function.returns))
     assert {"str", "NewItem", "ItemPatch", "Response[Item | Problem]", "list[Violation] | Unset"} <= set(types)
     assert [text for text in types if re.search(r"\bAny\b|\bobject\b", text)] == []
+
+
+def test_python_types_every_error_as_a_problem() -> None:
+    """A status that the operation does not list is the default."""
+    for file in sorted((PYTHON / "api").rglob("[a-z]*.py")):
+        assert "response_default = Problem.from_dict(" in file.read_text(), file
+        functions = (node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef))
+        (parse,) = (function for function in functions if function.name == "_parse_response")
+        assert parse.returns is not None
+        assert "Problem" in ast.unparse(parse.returns).split(" | ")
 
 
 def test_typescript_names_are_those_of_the_contract() -> None:

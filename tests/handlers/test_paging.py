@@ -151,7 +151,7 @@ def test_any_name_works_in_link(client: ContractClient, name: str) -> None:
 
 def test_the_longest_cursor_is_valid(client: ContractClient) -> None:
     """Filter and key have 80 characters of 4 bytes, or of 2 bytes in JSON, with the largest id."""
-    longest = specification()["components"]["schemas"]["Cursor"]["maxLength"]
+    longest = specification()["components"]["schemas"]["PageCursor"]["maxLength"]
     for name in ("𝔘" * 80, '"' * 80, "\\" * 80):
         for _ in range(2):
             client.create(name)

@@ -1,37 +1,70 @@
-"""Conditional requests (RFC 9110 §13): If-Match guards writes and compares strongly, If-None-Match saves reads."""
+"""Conditional requests (RFC 9110 §13): `If-Match` and `If-None-Match` on reads and on writes."""
 
+import re
 from typing import Any
 
+import httpx
+import jsonschema_rs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from contract.problems import Problem
-from handlers.preconditions import etag, is_unmodified, require_match
-from tests.support import ContractClient, assert_item, assert_problem, assert_violations
+from handlers.preconditions import etag, is_unmodified, require_preconditions
+from tests.support import ContractClient, assert_item, assert_problem, assert_violations, specification
 
-CHANGES: dict[str, dict[str, Any]] = {
+BODIES: dict[str, dict[str, Any]] = {
+    "GET": {},
     "PUT": {"json": {"name": "y"}},
     "PATCH": {"json": {"name": "y"}},
     "DELETE": {},
 }
-each_method = pytest.mark.parametrize("method", CHANGES)
+SUCCESS = {"GET": 200, "PUT": 200, "PATCH": 200, "DELETE": 204}
+each_method = pytest.mark.parametrize("method", BODIES)
+each_write = pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+each_header = pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
 RULE = 'must be * or quoted entity tags with commas between them, such as "1"'
+IF_MATCH_FAILED = 'If-Match does not match the current ETag "2".'
+IF_NONE_MATCH_FAILED = 'If-None-Match matches the current ETag "2".'
 MALFORMED = [
     b"1",
     b'"1',
     b'1"',
-    b"",
     b'"1" "2"',
     b'*, "1"',
+    b'"1", *',
+    b"*,",
+    b",*",
+    b"**",
     b'w/"1"',
-    b'"1",',
-    b",",
-    b'"a b"',
-    b'"\xe9"',
     b'W/ "1"',
+    b"W/",
+    b"W/*",
+    b'"a b"',
+    b'"a\tb"',
+    b'"\x7f"',
     b"'1'",
+    b'"1";"2"',
 ]
-NAMING = ["*", '"2"', '"1", "2"', '"2","1"', 'W/"2", "2"', '"x" ,"2"']
-NOT_NAMING = ['"1"', 'W/"2"', '"1", W/"2"', '""', '"22"', '"2 "'.replace(" ", "!"), '"*"', 'W/"1", "3"']
+STRONG_MATCHES = [
+    "*",
+    '"2"',
+    '"1", "2"',
+    '"2","1"',
+    'W/"2", "2"',
+    '"x" ,"2"',
+    '"1"\t,\t"2"',
+    ',"2"',
+    '"2",',
+    ', , "1",,\t,"2" ,',
+    '"a,b", "2"',
+    '"W/", "2"',
+    '"\u00e9", "2"',
+    '"\u00e9","2"',
+]
+WEAK_MATCHES = [*STRONG_MATCHES, 'W/"2"', '"1", W/"2"', ',W/"2",']
+NO_STRONG_MATCH = ['W/"2"', '"1", W/"2"', '"1"', '""', '"22"', '"2!"', '"*"', '"1,2"', '"\u00e9"', ",", "", ", ,"]
+NO_WEAK_MATCH = [value for value in NO_STRONG_MATCH if value not in WEAK_MATCHES] + ['W/"1"', 'W/"1", "3"', 'W/""']
 
 
 @pytest.fixture
@@ -42,48 +75,117 @@ def item(client: ContractClient) -> dict[str, Any]:
     return changed
 
 
-def _change(client: ContractClient, method: str, if_match: str) -> Any:
-    return client.request(method, "/items/1", headers={"If-Match": if_match}, **CHANGES[method])
+def _send(client: ContractClient, method: str, **headers: str) -> httpx.Response:
+    """Send a request for item 1. `if_match` is the header `If-Match`."""
+    encoded = {name.replace("_", "-"): value.encode("latin-1") for name, value in headers.items()}
+    response: httpx.Response = client.request(method, "/items/1", headers=encoded, **BODIES[method])
+    return response
 
 
 @each_method
-@pytest.mark.parametrize("if_match", NAMING)
-def test_a_write_that_names_the_version_is_done(
+@pytest.mark.parametrize("if_match", STRONG_MATCHES)
+def test_if_match_that_matches_is_like_no_header(
     client: ContractClient, item: dict[str, Any], method: str, if_match: str
 ) -> None:
-    """By its strong tag, or by `*`."""
-    answer = _change(client, method, if_match)
-    assert answer.status_code == (204 if method == "DELETE" else 200)
-    assert client.get("/items/1").status_code == (404 if method == "DELETE" else 200)
-    assert item["id"] == 1
+    """By a strong tag, or by `*`."""
+    assert _send(client, method, if_match=if_match).status_code == SUCCESS[method]
+    assert client.get(f"/items/{item['id']}").status_code == (404 if method == "DELETE" else 200)
 
 
 @each_method
-@pytest.mark.parametrize("if_match", NOT_NAMING)
-def test_a_write_that_does_not_name_it_is_412_and_changes_nothing(
+@pytest.mark.parametrize("if_match", NO_STRONG_MATCH)
+def test_if_match_that_does_not_match_is_412_and_changes_nothing(
     client: ContractClient, item: dict[str, Any], method: str, if_match: str
 ) -> None:
-    """The answer says the present version; a weak tag names none."""
-    detail = 'If-Match does not match the current ETag "2".'
-    assert_problem(_change(client, method, if_match), 412, detail, headers={"ETag": '"2"'})
+    """Weak tags never match (RFC 9110 §13.1.1), nor does an empty list. The response has the current ETag."""
+    assert_problem(_send(client, method, if_match=if_match), 412, IF_MATCH_FAILED, headers={"ETag": '"2"'})
     assert_item(client.get("/items/1"), 200, '"2"', **item)
 
 
+@each_write
+@pytest.mark.parametrize("if_none_match", WEAK_MATCHES)
+def test_if_none_match_that_matches_is_412_on_writes(
+    client: ContractClient, item: dict[str, Any], method: str, if_none_match: str
+) -> None:
+    """Also `*`, because the item exists. Nothing is changed."""
+    response = _send(client, method, if_none_match=if_none_match)
+    assert_problem(response, 412, IF_NONE_MATCH_FAILED, headers={"ETag": '"2"'})
+    assert_item(client.get("/items/1"), 200, '"2"', **item)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("if_none_match", WEAK_MATCHES)
+def test_if_none_match_that_matches_is_304_on_reads(
+    client: ContractClient, item: dict[str, Any], method: str, if_none_match: str
+) -> None:
+    """With the ETag and no body; weak tags match (RFC 9110 §13.1.2)."""
+    headers = {"If-None-Match": if_none_match.encode("latin-1"), "X-Request-Id": b"r"}
+    response = client.request(method, f"/items/{item['id']}", headers=headers)
+    assert (response.status_code, response.content) == (304, b"")
+    assert dict(response.headers) == {"etag": '"2"', "x-request-id": "r"}
+
+
 @each_method
-def test_an_item_that_is_not_there_is_404_and_not_412(client: ContractClient, method: str) -> None:
-    """There is nothing whose version could differ, also for `*`."""
-    for if_match in ("*", '"1"'):
-        assert_problem(_change(client, method, if_match), 404, "There is no item 1.")
+@pytest.mark.parametrize("if_none_match", NO_WEAK_MATCH)
+def test_if_none_match_that_does_not_match_is_like_no_header(
+    client: ContractClient, item: dict[str, Any], method: str, if_none_match: str
+) -> None:
+    """The read returns the whole item, the write is done."""
+    response = _send(client, method, if_none_match=if_none_match)
+    assert response.status_code == SUCCESS[method]
+    if method == "GET":
+        assert_item(response, 200, '"2"', **item)
 
 
-def test_an_empty_patch_is_guarded_too(client: ContractClient, item: dict[str, Any]) -> None:
-    """Who sends If-Match wants to know."""
+@pytest.mark.parametrize(
+    ("if_match", "if_none_match", "detail"),
+    [
+        ('"2"', '"2"', IF_NONE_MATCH_FAILED),
+        ("*", "*", IF_NONE_MATCH_FAILED),
+        ('"1"', '"2"', IF_MATCH_FAILED),
+        ('"1"', '"1"', IF_MATCH_FAILED),
+        ('W/"2"', "*", IF_MATCH_FAILED),
+    ],
+)
+@each_method
+@pytest.mark.usefixtures("item")
+def test_if_match_is_evaluated_before_if_none_match(
+    client: ContractClient, method: str, if_match: str, if_none_match: str, detail: str
+) -> None:
+    """RFC 9110 §13.2.2. Only If-None-Match can make a read 304."""
+    response = _send(client, method, if_match=if_match, if_none_match=if_none_match)
+    if method == "GET" and detail == IF_NONE_MATCH_FAILED:
+        assert response.status_code == 304
+    else:
+        assert_problem(response, 412, detail, headers={"ETag": '"2"'})
+
+
+@each_method
+@pytest.mark.usefixtures("item")
+def test_both_preconditions_can_be_true(client: ContractClient, method: str) -> None:
+    """The method is performed."""
+    assert _send(client, method, if_match='"2"', if_none_match='"1"').status_code == SUCCESS[method]
+
+
+@each_header
+@each_method
+@pytest.mark.parametrize("value", ["*", '"1"'])
+def test_a_missing_item_is_404_whatever_the_precondition(
+    client: ContractClient, method: str, header: str, value: str
+) -> None:
+    """Preconditions count only where the response would otherwise be a success (RFC 9110 §13.2.1)."""
+    assert_problem(_send(client, method, **{header: value}), 404, "There is no item 1.")
+
+
+def test_preconditions_apply_to_an_empty_patch(client: ContractClient, item: dict[str, Any]) -> None:
+    """It changes nothing, but the client asked for the comparison."""
     assert client.patch("/items/1", json={}, headers={"If-Match": '"1"'}).status_code == 412
+    assert client.patch("/items/1", json={}, headers={"If-None-Match": '"2"'}).status_code == 412
     assert_item(client.patch("/items/1", json={}, headers={"If-Match": '"2"'}), 200, '"2"', **item)
 
 
-def test_of_two_writers_the_second_is_told(client: ContractClient) -> None:
-    """The lost update that If-Match is there to prevent."""
+def test_the_second_of_two_writers_gets_412(client: ContractClient) -> None:
+    """If-Match prevents the lost update."""
     client.create()
     read = client.get("/items/1").headers["ETag"]
     first = client.put("/items/1", json={"name": "first"}, headers={"If-Match": read})
@@ -93,68 +195,143 @@ def test_of_two_writers_the_second_is_told(client: ContractClient) -> None:
     assert client.get("/items/1").json()["name"] == "first"
 
 
-@pytest.mark.parametrize("if_none_match", [*NAMING, 'W/"2"', '"1", W/"2"'])
-def test_an_unchanged_item_is_304(client: ContractClient, item: dict[str, Any], if_none_match: str) -> None:
-    """With its ETag and no body; weak tags match (RFC 9110 §13.1.2)."""
-    answer = client.get("/items/1", headers={"If-None-Match": if_none_match, "X-Request-Id": "r"})
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert dict(answer.headers) == {"etag": '"2"', "x-request-id": "r"}
-    assert item["id"] == 1
-
-
-@pytest.mark.parametrize("if_none_match", ['"1"', 'W/"1"', '""', '"1", "3"', '"*"'])
-def test_a_changed_item_is_sent_whole(client: ContractClient, item: dict[str, Any], if_none_match: str) -> None:
-    """200, as without the header."""
-    assert_item(client.get("/items/1", headers={"If-None-Match": if_none_match}), 200, '"2"', **item)
-
-
-def test_head_is_304_as_get_is(client: ContractClient, item: dict[str, Any]) -> None:
-    """The same headers."""
-    sent = {"If-None-Match": '"2"', "X-Request-Id": "r"}
-    get, head = client.get(f"/items/{item['id']}", headers=sent), client.head("/items/1", headers=sent)
-    assert (head.status_code, dict(head.headers)) == (get.status_code, dict(get.headers)) == (304, dict(get.headers))
-
-
+@each_header
 @each_method
 @pytest.mark.parametrize("value", MALFORMED)
-def test_a_malformed_if_match_is_400(client: ContractClient, item: dict[str, Any], method: str, value: bytes) -> None:
-    """It names the header, and the rule; nothing is written."""
-    headers = [("If-Match", value), ("Content-Type", b"application/json")]
-    answer = client.exchange(method, "/items/1", headers, [b"" if method == "DELETE" else b'{"name":"y"}'])
-    errors = [error for error in answer.json()["errors"] if error["detail"] == RULE]
-    assert (answer.status_code, errors) == (400, [{"header": "If-Match", "detail": RULE}])
+def test_a_malformed_value_is_400(
+    client: ContractClient, item: dict[str, Any], method: str, header: str, value: bytes
+) -> None:
+    """A condition that cannot be read must not be ignored: a write would be done without it."""
+    response = client.request(method, "/items/1", headers={header: value}, **BODIES[method])
+    assert_violations(response, {"header": header, "detail": RULE})
     assert_item(client.get("/items/1"), 200, '"2"', **item)
 
 
-@pytest.mark.parametrize("value", [value for value in MALFORMED if value])
-def test_a_malformed_if_none_match_is_400(client: ContractClient, item: dict[str, Any], value: bytes) -> None:
-    """As well; an item is not sent to one who cannot say what he has."""
-    answer = client.exchange("GET", f"/items/{item['id']}", [("If-None-Match", value)])
-    assert_violations(answer, {"header": "If-None-Match", "detail": RULE})
-
-
-@pytest.mark.parametrize("tags", [(b'"1"', b'"2"'), (b'"2"', b'"1"'), (b'"1"', b'"2"', b'"3"')])
-def test_lines_of_a_header_are_one_list(client: ContractClient, item: dict[str, Any], tags: tuple[bytes, ...]) -> None:
-    """RFC 9110 §5.3: each of them counts, the first as the last."""
+@pytest.mark.parametrize(
+    "lines",
+    [(b'"1"', b'"2"'), (b'"2"', b'"1"'), (b'"1"', b'"2"', b'"3"'), (b"", b'"2"'), (b'"2"', b""), (b",", b'"2"')],
+)
+def test_lines_of_a_header_are_one_list(client: ContractClient, item: dict[str, Any], lines: tuple[bytes, ...]) -> None:
+    """RFC 9110 §5.3."""
     path = f"/items/{item['id']}"
-    assert client.exchange("GET", path, [("If-None-Match", tag) for tag in tags]).status_code == 304
-    assert client.exchange("DELETE", path, [("If-Match", tag) for tag in tags]).status_code == 204
+    assert client.exchange("GET", path, [("If-None-Match", line) for line in lines]).status_code == 304
+    assert client.exchange("DELETE", path, [("If-Match", line) for line in lines]).status_code == 204
 
 
 @pytest.mark.parametrize("if_none_match", ["*", '"2"'])
-def test_where_a_header_is_not_in_the_contract_it_is_nothing(
+def test_a_header_that_the_operation_does_not_declare_is_ignored(
     client: ContractClient, item: dict[str, Any], if_none_match: str
 ) -> None:
-    """Headers are open: proxies and browsers add their own."""
-    answer = client.get("/items", headers={"If-None-Match": if_none_match})
-    assert (answer.status_code, answer.json()) == (200, [item])
+    """Lists have no ETag."""
+    response = client.get("/items", headers={"If-None-Match": if_none_match})
+    assert (response.status_code, response.json()) == (200, [item])
 
 
 @pytest.mark.parametrize(("version", "tag"), [(1, '"1"'), (2147483647, '"2147483647"')])
-def test_an_etag_is_strong_and_is_the_version(version: int, tag: str) -> None:
+def test_an_etag_is_strong_and_names_the_version(version: int, tag: str) -> None:
     """RFC 9110 §8.8.3."""
     assert etag(version) == tag
-    assert is_unmodified(tag, version)
-    require_match(tag, version)
-    with pytest.raises(Problem):
-        require_match(f"W/{tag}", version)
+
+
+# The contract's pattern and the handlers, compared with the grammar of the RFC
+
+PATTERN = specification()["components"]["schemas"]["EntityTags"]["pattern"]
+IS_VALID = jsonschema_rs.Draft4Validator({"type": "string", "pattern": PATTERN}).is_valid
+EXACT = re.compile(PATTERN.removesuffix("$") + r"\Z")
+Tag = tuple[bool, str]  # whether it is weak, and its opaque-tag
+STAR: Tag = (False, "*")
+
+
+def _skip_ows(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t":
+        at += 1
+    return at
+
+
+def _entity_tag(text: str, at: int) -> tuple[Tag, int] | None:
+    """Read `[ "W/" ] DQUOTE *etagc DQUOTE` (RFC 9110 §8.8.3)."""
+    weak = text.startswith("W/", at)
+    start = at + 2 if weak else at
+    end = text.find('"', start + 1)
+    if text[start : start + 1] != '"' or end < 0:
+        return None
+    opaque = text[start : end + 1]
+    if not all(c == "\x21" or "\x23" <= c <= "\x7e" or "\x80" <= c <= "\xff" for c in opaque[1:-1]):
+        return None
+    return (weak, opaque), end + 1
+
+
+def _reference(text: str) -> list[Tag] | None:
+    """Read `"*" / [ entity-tag ] *( OWS "," OWS [ entity-tag ] )` (RFC 9110 §5.6.1.2, §13.1.1); None if malformed."""
+    if text == "*":
+        return [STAR]
+    tags: list[Tag] = []
+    at = 0
+    while True:
+        if found := _entity_tag(text, at):
+            tags.append(found[0])
+            at = found[1]
+        if at == len(text):
+            return tags
+        at = _skip_ows(text, at)
+        if text[at : at + 1] != ",":
+            return None
+        at = _skip_ows(text, at + 1)
+
+
+_OPAQUE = st.sampled_from(["1", "2", "2", "2", "22", "", "a,b", "W/", "*", "\x80", "\u00e9\u00ff", "!#~"]).map(
+    '"{}"'.format
+)
+_ELEMENT = st.builds("{}{}".format, st.sampled_from(["", "", "W/"]), _OPAQUE) | st.just("")
+_SEPARATOR = st.sampled_from([",", ", ", "\t,", " ,\t", ",,", " , ,\t"])
+_LIST = st.lists(st.tuples(_ELEMENT, _SEPARATOR), max_size=5).map(lambda parts: "".join(a + b for a, b in parts))
+_WELL_FORMED = st.builds("{}{}".format, _LIST, _ELEMENT)
+_NOISE = st.text(st.sampled_from('*,W/"12 \t!#~\x7f\x80\u00e9'), max_size=12)
+_LINE = (_WELL_FORMED | _NOISE | st.just("*")).map(lambda line: line.strip(" \t"))  # as RFC 9110 §5.5 requires
+VALUES = st.lists(_LINE, min_size=1, max_size=3).map(", ".join)
+
+
+@given(VALUES)
+@example("")
+@example('"\u0100"')
+@example('"1"\n')
+@example("*\n")
+@example('"1"\r\n ,"2"')
+@example('"1"\u00a0,"2"')
+def test_the_pattern_of_the_contract_is_the_grammar_of_the_rfc(value: str) -> None:
+    """In an ECMA 262 engine and in Python's."""
+    expected = _reference(value) is not None
+    assert IS_VALID(value) is expected
+    assert bool(EXACT.match(value)) is expected
+
+
+def _expected(method: str, if_match: str | None, if_none_match: str | None) -> int:
+    """The status for an item whose ETag is `"2"` (RFC 9110 §13.2.2); 0 if the method is performed."""
+    if if_match is not None and not {STAR, (False, '"2"')} & set(_reference(if_match) or []):
+        return 412
+    if if_none_match is not None and {STAR, (False, '"2"'), (True, '"2"')} & set(_reference(if_none_match) or []):
+        return 304 if method == "GET" else 412
+    return 0
+
+
+def _actual(method: str, if_match: str | None, if_none_match: str | None) -> int:
+    try:
+        if method == "GET":
+            return 304 if is_unmodified(2, if_match, if_none_match) else 0
+        require_preconditions(2, if_match, if_none_match)
+    except Problem as problem:
+        return int(problem.status)
+    return 0
+
+
+_VALID = st.none() | VALUES.filter(lambda value: _reference(value) is not None)
+
+
+@given(st.sampled_from(["GET", "PUT"]), _VALID, _VALID)
+@example("PUT", 'W/"2"', None)
+@example("GET", '"2","1"', '"\u00e9","2"')
+def test_every_valid_condition_is_evaluated_as_the_rfc_says(
+    method: str, if_match: str | None, if_none_match: str | None
+) -> None:
+    """Compared with a reader that follows the grammar character by character."""
+    assert _actual(method, if_match, if_none_match) == _expected(method, if_match, if_none_match)

@@ -1,4 +1,4 @@
-"""The patterns mean one thing: Python's `re`, as the service uses it, and an ECMA 262 engine agree on every sample."""
+"""The patterns mean the same to Python's `re`, which generated clients use, and to an ECMA 262 engine."""
 
 import re
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from contract.stock import _RequestValidator, violations_of
 from tests.support import ContractClient, assert_violations, specification
 
 SCHEMAS = specification()["components"]["schemas"]
@@ -53,20 +52,43 @@ BAD_NAMES = [
 ]
 BAD_DESCRIPTIONS = ["\0", "a\0b", "a\0", "\0a", "a\n\0"]
 GOOD_DESCRIPTIONS = ["", " ", "\n", "two\nlines\n", "tab\t", "\x7f", "\u3000", "👩‍👩‍👧‍👦", "x" * 200, "𝔘" * 200]
-GOOD_TAGS = ["*", '""', '"1"', 'W/"1"', '"1", "2"', '"1","2"', '"1" ,W/"2"', '"!#$%&()*+,-./:;<=>?@[\\]^_`{|}~"']
+GOOD_TAGS = [
+    "*",
+    "",
+    ",",
+    ", ,\t,",
+    '""',
+    '"1"',
+    'W/"1"',
+    '"1", "2"',
+    '"1","2"',
+    '"1" ,W/"2"',
+    '"1"\t,\t"2"',
+    ',"1"',
+    '"1",',
+    '"1",, "2" , ',
+    '"!#$%&()*+,-./:;<=>?@[\\]^_`{|}~"',
+    '"\x80\u00e9\u00ff"',
+]
 BAD_TAGS = [
     "1",
     '"1',
     '1"',
-    '"1",',
-    ',"1"',
     '"1" "2"',
     '*, "1"',
+    '"1", *',
+    "*,",
     '"a b"',
-    '"é"',
+    '"a\tb"',
+    '"\x7f"',
+    '"\u0100"',
     'w/"1"',
+    'W/ "1"',
+    "W/",
     '"1"\n',
-    '"1"\t,"2"',
+    "*\n",
+    '"1"\r\n,"2"',
+    '"1"\u00a0,"2"',
     "**",
     "W/*",
 ]
@@ -85,7 +107,7 @@ PATTERNS = {
     "ItemDescription": SCHEMAS["ItemDescription"],
     "EntityTags": SCHEMAS["EntityTags"],
     "Timestamp": {key: SCHEMAS["Timestamp"][key] for key in ("type", "pattern")},
-    "Cursor": SCHEMAS["Cursor"],
+    "PageCursor": SCHEMAS["PageCursor"],
 }
 SAMPLES = [
     *(pytest.param("ItemName", text, True) for text in GOOD_NAMES),
@@ -94,11 +116,16 @@ SAMPLES = [
     *(pytest.param("ItemDescription", text, False) for text in BAD_DESCRIPTIONS),
     *(pytest.param("EntityTags", text, True) for text in GOOD_TAGS),
     *(pytest.param("EntityTags", text, False) for text in BAD_TAGS),
-    *(pytest.param("Cursor", text, True) for text in GOOD_CURSORS),
-    *(pytest.param("Cursor", text, False) for text in BAD_CURSORS),
+    *(pytest.param("PageCursor", text, True) for text in GOOD_CURSORS),
+    *(pytest.param("PageCursor", text, False) for text in BAD_CURSORS),
     *(pytest.param("Timestamp", text, True) for text in TIMES),
     *(pytest.param("Timestamp", text, False) for text in BAD_TIMES),
 ]
+
+
+def _python(schema: dict[str, Any]) -> re.Pattern[str]:
+    """Python's `$` also matches before a newline at the end; `$` in a contract does not (ECMA 262)."""
+    return re.compile(schema["pattern"].removesuffix("$") + r"\Z")
 
 
 def _ecma(schema: dict[str, Any]) -> jsonschema_rs.Draft4Validator:
@@ -109,23 +136,21 @@ def _ecma(schema: dict[str, Any]) -> jsonschema_rs.Draft4Validator:
 def test_both_engines_agree(name: str, text: str, good: bool) -> None:  # noqa: FBT001  # a column of the table
     """And with the table above."""
     schema = PATTERNS[name]
-    only_pattern = {key: schema[key] for key in ("type", "pattern")}
-    assert (not list(violations_of(_RequestValidator, only_pattern, text))) is good
+    assert bool(_python(schema).search(text)) is good
     assert _ecma(schema).is_valid(text) is good
 
 
 def test_the_name_pattern_agrees_on_every_character_that_could_be_special() -> None:
-    """Alone, behind a letter and before one: all of Unicode's white space, controls and formats are among them."""
-    schema = {key: PATTERNS["ItemName"][key] for key in ("type", "pattern")}
-    compiled, ecma = re.compile(schema["pattern"].removesuffix("$") + r"\Z"), _ecma(schema)
+    """Alone, after a letter and before one. All of Unicode's white space, controls and formats are among them."""
+    compiled, ecma = _python(PATTERNS["ItemName"]), _ecma(PATTERNS["ItemName"])
     codes = [*range(0x3100), *range(0xD700, 0xD800), *range(0xE000, 0xE100), *range(0xFE00, 0x10100), 0x10FFFF]
     texts = [form.format(chr(code)) for code in codes for form in ("{}", "x{}", "{}x")]
     assert [text for text in texts if bool(compiled.search(text)) is not ecma.is_valid(text)] == []
 
 
 @pytest.mark.parametrize("text", [*GOOD_NAMES])
-def test_a_good_name_is_kept_as_it_was_sent(client: ContractClient, text: str) -> None:
-    """Code point by code point, in the answer, in the database and in the filter."""
+def test_a_valid_name_is_stored_unchanged(client: ContractClient, text: str) -> None:
+    """In the response, in the database and in the filter."""
     item = client.create(text)
     assert item["name"] == text
     assert client.get("/items/1").json() == item
@@ -133,7 +158,7 @@ def test_a_good_name_is_kept_as_it_was_sent(client: ContractClient, text: str) -
 
 
 @pytest.mark.parametrize("text", ["\u3000", "\u00a0", "\u0085", "\ufeff", " \u2003 ", "x\n", "x\0", "\x7f", "\t"])
-def test_a_bad_name_is_refused_with_the_rule_in_words(client: ContractClient, text: str) -> None:
-    """In the body and in the query alike."""
+def test_an_invalid_name_is_400_with_the_description_of_the_pattern(client: ContractClient, text: str) -> None:
+    """In the body and in the query."""
     assert_violations(client.post("/items", json={"name": text}), {"pointer": "/name", "detail": NAME_RULE})
     assert_violations(client.get("/items", params={"name": text}), {"parameter": "name", "detail": NAME_RULE})
