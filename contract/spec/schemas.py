@@ -7,7 +7,8 @@ grow with the contract, not with its square.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ _VALUES = ("enum",)  # keywords that hold values, not schemas
 _ANNOTATIONS = {"title", "description", "example", "examples", "externalDocs", "xml", "default", "discriminator",
                 "deprecated", "nullable", "readOnly", "writeOnly"}  # fmt: skip
 _DESCRIBED = "x-pattern-description"  # the sentence of a violation of `pattern`
+_MANY = 16
+"""From how many definitions on a named schema shares a validator with those that it reaches."""
 _EXCLUDING = re.compile(r"\^\[\^((?:\\u[0-9A-Fa-f]{4}|[A-Za-z0-9 ])+)\]\*\$")  # ^[^...]*$: none of these characters
 
 
@@ -32,13 +35,9 @@ class Schema:
     Invariant: `is_valid(value)` if and only if `violations(value)` is empty.
     """
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], is_valid: Callable[[Any], bool]) -> None:
         self._schema = schema
-        try:
-            validator = _validator(_optimized(schema))
-        except (ValueError, jsonschema_rs.ReferencingError) as error:
-            raise Uncompilable(f"a schema cannot be compiled: {error}") from None
-        self.is_valid: Callable[[Any], bool] = validator.is_valid
+        self.is_valid = is_valid
 
     @cached_property
     def _iter_errors(self) -> Callable[[Any], Iterable[Any]]:
@@ -74,7 +73,7 @@ class Schemas:
         self._response = response
         self._definitions: dict[str, tuple[Any, frozenset[str]]] = {}
         self._by_reference: dict[str, Schema] = {}
-        self._compiled: dict[str, Schema] = {}
+        self._compiled: dict[bytes, Schema] = {}
 
     def compile(self, schema: Mapping[str, Any]) -> Schema:
         """Return the compiled schema. Raise `Uncompilable` for what JSON Schema or this contract does not have."""
@@ -84,13 +83,34 @@ class Schemas:
         references: set[str] = set()
         converted = self._converted(self._projection.project(resolve(self._document, schema)), references)
         definitions = self._reachable(references)
-        whole = {**converted, "definitions": definitions} if definitions else converted
-        canonical = json.dumps(whole, sort_keys=True, default=str)
-        if canonical not in self._compiled:
-            self._compiled[canonical] = Schema(whole)
+        if reference is not None and len(definitions) >= _MANY:
+            self._compile_together({reference, *definitions})
+            return self._by_reference[reference]
+        compiled = self._shared({**converted, "definitions": definitions} if definitions else converted)
         if reference is not None:
-            self._by_reference[reference] = self._compiled[canonical]
-        return self._compiled[canonical]
+            self._by_reference[reference] = compiled
+        return compiled
+
+    def _shared(self, schema: dict[str, Any]) -> Schema:
+        """Compile a schema, or return the equal one that is compiled already."""
+        canonical = json.dumps(schema, sort_keys=True, default=str)
+        key = blake2b(canonical.encode()).digest()  # the text itself would stay in memory, once for each schema
+        if key not in self._compiled:
+            self._compiled[key] = Schema(schema, _compiled(schema).is_valid)
+        return self._compiled[key]
+
+    def _compile_together(self, references: set[str]) -> None:
+        """Compile schemas that reach each other into one validator: each part of it exists once, not once for each.
+
+        The validator takes an object with one property, whose name says which schema is meant.
+        """
+        definitions = self._reachable(references)
+        properties = {reference: _reference(reference) for reference in references}
+        validator = _compiled({"properties": properties, "definitions": definitions})
+        for reference in references:
+            if reference not in self._by_reference:
+                schema = {**_reference(reference), "definitions": definitions}
+                self._by_reference[reference] = Schema(schema, partial(_is_valid_member, validator.is_valid, reference))
 
     def _reachable(self, references: Iterable[str]) -> dict[str, Any]:
         """Return the definitions behind the references, and behind those in them."""
@@ -119,8 +139,7 @@ class Schemas:
             return node
         if isinstance(node.get("$ref"), str):  # siblings of a $ref mean nothing in OpenAPI 3.0
             references.add(node["$ref"])
-            name = quote(node["$ref"].replace("~", "~0").replace("/", "~1"), safe="~")
-            return {"$ref": f"#/definitions/{name}", "x-definition": node["$ref"]}
+            return _reference(node["$ref"])
         if self._response and (node.get("writeOnly") is True or node.get("x-writeOnly") is True):
             return {"not": {}}
         converted = {
@@ -148,6 +167,24 @@ def _with_null(node: Mapping[str, Any], converted: dict[str, Any]) -> dict[str, 
     if isinstance(node.get("enum"), list):
         converted["enum"] = [*node["enum"], None]
     return converted
+
+
+def _reference(reference: str) -> dict[str, str]:
+    """Return a reference of the contract as one into the validator's definitions."""
+    name = quote(reference.replace("~", "~0").replace("/", "~1"), safe="~")
+    return {"$ref": f"#/definitions/{name}", "x-definition": reference}
+
+
+def _is_valid_member(is_valid: Callable[[Any], bool], name: str, value: Any) -> bool:
+    return is_valid({name: value})
+
+
+def _compiled(schema: Mapping[str, Any]) -> Any:
+    """Return the validator of a schema in its fastest form."""
+    try:
+        return _validator(_optimized(schema))
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        raise Uncompilable(f"a schema cannot be compiled: {error}") from None
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:

@@ -42,3 +42,45 @@ def test_a_schema_with_a_not_of_its_own_stays() -> None:
     """There is one place for it."""
     schema = {"pattern": "^[^a]*$", "not": {"type": "integer"}}
     assert _optimized(schema) == schema
+
+
+def _ring(size: int) -> dict[str, Any]:
+    """So many schemas, each of which reaches all others."""
+    names = [f"S{number}" for number in range(size)]
+    return {
+        name: {
+            "type": "object",
+            "required": ["n"],
+            "additionalProperties": False,
+            "properties": {
+                "n": {"type": "integer", "maximum": number},
+                "next": {"$ref": f"#/components/schemas/{after}"},
+            },
+        }
+        for number, (name, after) in enumerate(zip(names, names[1:] + names[:1], strict=True))
+    }
+
+
+@pytest.mark.parametrize("size", [3, 40])
+@given(start=st.integers(0, 39), numbers=st.lists(st.integers(0, 40), min_size=1, max_size=4))
+def test_schemas_that_reach_each_other_validate_alike(size: int, start: int, numbers: list[int]) -> None:
+    """Few have a validator each, many share one; each schema stays itself, and its violations have their places."""
+    document = {"components": {"schemas": _ring(size)}}
+    schema = Schemas(document, response=False).compile({"$ref": f"#/components/schemas/S{start % size}"})
+    value: Any = None
+    for number in reversed(numbers):
+        value = {"n": number} if value is None else {"n": number, "next": value}
+    wrong = [place for place, number in enumerate(numbers) if number > (start + place) % size]
+    found = [path for path, _ in schema.violations(value)]
+    assert schema.is_valid(value) is (found == [])
+    assert sorted(found) == sorted((*("next",) * place, "n") for place in wrong)
+
+
+def test_equal_schemas_share_a_validator() -> None:
+    """Whatever they are called; and a schema holds only what it reaches."""
+    equal = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    document = {"components": {"schemas": {"A": equal, "B": {**equal, "description": "The same."}, "C": {}}}}
+    schemas = Schemas(document, response=False)
+    first, second = (schemas.compile({"$ref": f"#/components/schemas/{name}"}) for name in "AB")
+    assert first is second
+    assert "definitions" not in first._schema

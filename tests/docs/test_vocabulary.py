@@ -29,7 +29,7 @@ EXCLUDED = {
 """Files and folders that are not revised yet. This set will be empty."""
 
 THIS_TEST = "tests/docs/test_vocabulary.py"  # it contains the words
-NOT_SOURCE = {".git", ".venv", "__pycache__", "node_modules", "var", "sdk/python", "sdk/typescript"}
+NOT_SOURCE = {".git", ".venv", "__pycache__", "mutants", "node_modules", "var", "sdk/python", "sdk/typescript"}
 """Folders that commands create; hidden folders except `.ci` are skipped as well."""
 SUFFIXES = {".conf", ".css", ".html", ".js", ".lua", ".md", ".mts", ".py", ".rb", ".toml", ".yaml", ".yml"}
 NAMES = {"Dockerfile", "Makefile", "healthcheck", "run"}
