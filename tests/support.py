@@ -1,6 +1,6 @@
-"""What the tests say often: requests as they are on the wire, whole answers, and the spec as data.
+"""What many tests need: requests as they are on the wire, whole responses, and the contract as data.
 
-Every answer that `ContractClient` gets from a path of the contract is held against the contract, in whichever test.
+Every response that `ContractClient` gets from a path of the contract is validated, whichever test it is for.
 """
 
 import json
@@ -144,24 +144,24 @@ def _operation(method: str, path: str) -> SpecifiedOperation | None:
     return None
 
 
-def assert_documented(method: str, path: str, answer: httpx.Response) -> None:
-    """The answer is one that the contract has: status, media type, headers, and body with a newline at its end."""
+def assert_documented(method: str, path: str, response: httpx.Response) -> None:
+    """The response is one that the contract has: status, media type, headers, and body with a newline at its end."""
     operation = _operation(method, path)
     if operation is None:
         return
-    where = f"{method} {path} answered {answer.status_code}"
-    response = operation.response(answer.status_code)
-    assert response is not None, f"{where}, which is not documented"
-    for name, header in response.get("headers", {}).items():
-        _assert_header(f"{where}, {name}", resolve(header), answer.headers.get(name))
-    content = response.get("content", {})
+    where = f"{method} {path} responded {response.status_code}"
+    documented = operation.response(response.status_code)
+    assert documented is not None, f"{where}, which is not documented"
+    for name, header in documented.get("headers", {}).items():
+        _assert_header(f"{where}, {name}", resolve(header), response.headers.get(name))
+    content = documented.get("content", {})
     if not content or method == "HEAD":
-        assert answer.content == b"", f"{where} with a body"
+        assert response.content == b"", f"{where} with a body"
         return
-    media_type = answer.headers["content-type"]
+    media_type = response.headers["content-type"]
     assert media_type in content, f"{where} as {media_type}, which is not documented"
-    assert schema_errors(content[media_type]["schema"], answer.json()) == [], where
-    assert answer.content.endswith(b"\n"), f"{where} without a newline at the end"
+    assert schema_errors(content[media_type]["schema"], response.json()) == [], where
+    assert response.content.endswith(b"\n"), f"{where} without a newline at the end"
 
 
 def _assert_header(where: str, header: Mapping[str, Any], text: str | None) -> None:
@@ -182,10 +182,10 @@ class ContractClient(TestClient):
         self.event_hooks = {"request": [], "response": [_check]}
 
     def create(self, name: str = "Desk lamp", description: str | None = None) -> dict[str, Any]:
-        """Create an item; the item as it was answered."""
-        answer = self.post("/items", json={"name": name, "description": description})
-        assert answer.status_code == 201, answer.text
-        return cast("dict[str, Any]", answer.json())
+        """Create an item; the item as it was responded."""
+        response = self.post("/items", json={"name": name, "description": description})
+        assert response.status_code == 201, response.text
+        return cast("dict[str, Any]", response.json())
 
     def fill(self, prefix: str = "") -> None:
         """Create one of everything that can be created, by its first example; in a new database, its id is 1."""
@@ -203,9 +203,9 @@ class ContractClient(TestClient):
         query: bytes = b"",
     ) -> httpx.Response:
         """One request as the server would hand it on, byte by byte: what `TestClient` would tidy up stays as it is."""
-        answer = _assembled(self._run(_scope(method, path, headers, query), _body(chunks)))
-        assert_documented(method, path, answer)
-        return answer
+        response = _assembled(self._run(_scope(method, path, headers, query), _body(chunks)))
+        assert_documented(method, path, response)
+        return response
 
     def abandon(self, method: str, path: str, headers: Headers, chunks: Iterable[bytes]) -> list[Message]:
         """The same, but the client goes away before its body is complete; what was sent to it nevertheless."""
@@ -255,9 +255,9 @@ def _body(chunks: Iterable[bytes]) -> list[Message]:
     return messages
 
 
-def _check(answer: httpx.Response) -> None:
-    answer.read()
-    assert_documented(answer.request.method, answer.request.url.path, answer)
+def _check(response: httpx.Response) -> None:
+    response.read()
+    assert_documented(response.request.method, response.request.url.path, response)
 
 
 def _assembled(sent: list[Message]) -> httpx.Response:
@@ -268,7 +268,7 @@ def _assembled(sent: list[Message]) -> httpx.Response:
 
 
 def assert_problem(  # a problem has so many parts
-    answer: httpx.Response,
+    response: httpx.Response,
     status: int,
     detail: str,
     *,
@@ -276,46 +276,46 @@ def assert_problem(  # a problem has so many parts
     headers: Mapping[str, str] | None = None,
     request_id: str | None = None,
 ) -> None:
-    """The answer is this problem, whole: status, media type, the given headers, and nothing more in the body."""
+    """The response is this problem, whole: status, media type, the given headers, and nothing more in the body."""
     expected: dict[str, Any] = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": detail}
     if errors is not None:
         expected["errors"] = list(errors)
     if request_id is not None:
         expected["request_id"] = request_id
-    assert answer.json() == expected
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"] == PROBLEM
-    assert answer.headers["Content-Length"] == str(len(answer.content))
-    assert "X-Request-Id" in answer.headers
+    assert response.json() == expected
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == PROBLEM
+    assert response.headers["Content-Length"] == str(len(response.content))
+    assert "X-Request-Id" in response.headers
     for name, value in (headers or {}).items():
-        assert answer.headers[name] == value
+        assert response.headers[name] == value
 
 
-def assert_violations(answer: httpx.Response, *errors: Mapping[str, str]) -> None:
-    """The answer is a 400 with exactly these violations."""
+def assert_violations(response: httpx.Response, *errors: Mapping[str, str]) -> None:
+    """The response is a 400 with exactly these violations."""
     (first, *others) = errors
     place, at = next((key, value) for key, value in first.items() if key != "detail")
     subject = f"{at}:" if at else {"pointer": "The body", "parameter": "The query string"}[place]
     detail = f"The request has {len(errors)} violations; see errors."
-    assert_problem(answer, 400, detail if others else f"{subject} {first['detail']}", errors=errors)
+    assert_problem(response, 400, detail if others else f"{subject} {first['detail']}", errors=errors)
 
 
-def assert_item(answer: httpx.Response, status: int, etag: str, **members: Any) -> dict[str, Any]:
-    """The answer is this item, whole; the timestamps, unless given, only have the right form. Returns the item."""
-    item = cast("dict[str, Any]", answer.json())
-    assert answer.status_code == status
-    assert answer.headers["Content-Type"] == JSON
-    assert answer.headers["ETag"] == etag
+def assert_item(response: httpx.Response, status: int, etag: str, **properties: Any) -> dict[str, Any]:
+    """The response is this item, whole; the timestamps, unless given, only have the right form. Returns the item."""
+    item = cast("dict[str, Any]", response.json())
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == JSON
+    assert response.headers["ETag"] == etag
     times = {name: item[name] for name in ("created_at", "updated_at")}
-    assert item == times | members
+    assert item == times | properties
     assert all(TIMESTAMP.fullmatch(time) for time in times.values())
-    assert answer.content == json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    assert response.content == json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     return item
 
 
-def links(answer: httpx.Response) -> dict[str, str]:
+def links(response: httpx.Response) -> dict[str, str]:
     """The addresses in `Link` by their relation (RFC 8288)."""
-    found = re.findall(r'<([^>]*)>; rel="(\w+)"', answer.headers["Link"])
-    assert ", ".join(f'<{address}>; rel="{relation}"' for address, relation in found) == answer.headers["Link"]
+    found = re.findall(r'<([^>]*)>; rel="(\w+)"', response.headers["Link"])
+    assert ", ".join(f'<{address}>; rel="{relation}"' for address, relation in found) == response.headers["Link"]
     assert len({relation for _, relation in found}) == len(found)
     return {relation: address for address, relation in found}

@@ -69,7 +69,7 @@ def test_one_of_several_is_enough() -> None:
 
 @pytest.mark.parametrize("accept", ["application/json;q=nan", "application/json;q=-1"])
 def test_a_quality_that_is_no_number_from_0_to_1_does_not_break(accept: str) -> None:
-    """Either answer is right (RFC 9110 §12.4.2 has no such value); an exception is not."""
+    """Either response is right (RFC 9110 §12.4.2 has no such value); an exception is not."""
     assert accepts(accept, JSON) in (True, False)
 
 

@@ -96,6 +96,6 @@ def test_an_error_in_it_is_a_500(serve: Serve, path: str) -> None:
     async def broken(_request: Request, _proceed: Proceed) -> Response:
         raise LookupError
 
-    answer = serve(CONTRACT, SOURCE, around=[lambda _operation: broken]).get(path, headers={"X-Request-Id": "r"})
+    response = serve(CONTRACT, SOURCE, around=[lambda _operation: broken]).get(path, headers={"X-Request-Id": "r"})
     detail = "Something went wrong on our side. Quote the request id when you report it."
-    assert_problem(answer, 500, detail, request_id="r")
+    assert_problem(response, 500, detail, request_id="r")

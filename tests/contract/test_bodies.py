@@ -20,8 +20,8 @@ def test_a_body_beyond_the_limit_is_413(client: ContractClient, operation: Speci
     """By its Content-Length, before a byte of it is read."""
     client.create()
     headers = [("Content-Type", b"application/json"), ("Content-Length", b"65537")]
-    answer = client.exchange(operation.method, PATHS[operation.path], headers, chunks=[])
-    assert_problem(answer, 413, "The body may have at most 65536 bytes.")
+    response = client.exchange(operation.method, PATHS[operation.path], headers, chunks=[])
+    assert_problem(response, 413, "The body may have at most 65536 bytes.")
 
 
 @each_writing_operation
@@ -29,8 +29,8 @@ def test_a_body_beyond_the_limit_in_chunks_is_413(client: ContractClient, operat
     """As soon as it is; nothing is done."""
     item = client.create()
     headers = [("Content-Type", b"application/json"), ("Transfer-Encoding", b"chunked")]
-    answer = client.exchange(operation.method, PATHS[operation.path], headers, [_body_of(LIMIT), b" ", b" "])
-    assert_problem(answer, 413, "The body may have at most 65536 bytes.")
+    response = client.exchange(operation.method, PATHS[operation.path], headers, [_body_of(LIMIT), b" ", b" "])
+    assert_problem(response, 413, "The body may have at most 65536 bytes.")
     assert client.get("/items").json() == [item]
 
 
@@ -42,24 +42,24 @@ def test_a_body_at_the_limit_is_taken(client: ContractClient, operation: Specifi
     body = _body_of(LIMIT)
     framing = ("Transfer-Encoding", b"chunked") if chunked else ("Content-Length", b"65536")
     headers = [("Content-Type", b"application/json"), framing]
-    answer = client.exchange(operation.method, PATHS[operation.path], headers, [body[:10], body[10:]])
-    assert answer.status_code in (200, 201)
+    response = client.exchange(operation.method, PATHS[operation.path], headers, [body[:10], body[10:]])
+    assert response.status_code in (200, 201)
 
 
 @pytest.mark.parametrize("operation", [op for op in operations() if op not in WRITING], ids=str)
 def test_a_body_that_nobody_asked_for_has_the_same_limit(client: ContractClient, operation: SpecifiedOperation) -> None:
     """GET and DELETE give a body no meaning (RFC 9110 §9.3.1, §9.3.5), and do not swallow any amount of it."""
     client.create()
-    answer = client.exchange(operation.method, PATHS[operation.path], [("Content-Length", b"65537")], chunks=[])
-    assert_problem(answer, 413, "The body may have at most 65536 bytes.")
+    response = client.exchange(operation.method, PATHS[operation.path], [("Content-Length", b"65537")], chunks=[])
+    assert_problem(response, 413, "The body may have at most 65536 bytes.")
 
 
 @pytest.mark.parametrize("length", [b"abc", b"", b"-1", b"1.0", b"0x1", b"5, 5", b"\xb2", b"9" * 5000])
 def test_a_content_length_that_is_no_number_is_no_internal_error(client: ContractClient, length: bytes) -> None:
-    """The server refuses it before; were it not to, the client is told, too (RFC 9112 §6.3)."""
+    """The server refuses it before; if it did not, the client would get a response all the same (RFC 9112 §6.3)."""
     headers = [("Content-Type", b"application/json"), ("Content-Length", length)]
-    answer = client.exchange("POST", "/items", headers, [b'{"name":"x"}'])
-    assert answer.status_code in (201, 400, 413)
+    response = client.exchange("POST", "/items", headers, [b'{"name":"x"}'])
+    assert response.status_code in (201, 400, 413)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 1000])
@@ -72,9 +72,9 @@ def test_a_body_in_chunks_is_the_same_as_one_with_a_length(
     body = '{"name":"Löwe 😀","description":null}'.encode()
     chunks = [b"", *(body[start : start + size] for start in range(0, len(body), size)), b""]
     headers = [("Content-Type", b"application/json"), ("Transfer-Encoding", b"chunked")]
-    answer = client.exchange(operation.method, PATHS[operation.path], headers, chunks)
+    response = client.exchange(operation.method, PATHS[operation.path], headers, chunks)
     status, etag, item_id = (201, '"1"', 2) if operation.method == "POST" else (200, '"2"', 1)
-    assert_item(answer, status, etag, id=item_id, name="Löwe 😀", description=None)
+    assert_item(response, status, etag, id=item_id, name="Löwe 😀", description=None)
 
 
 def test_a_violation_in_chunks_is_the_same_as_one_with_a_length(client: ContractClient) -> None:
@@ -91,7 +91,7 @@ def test_a_violation_in_chunks_is_the_same_as_one_with_a_length(client: Contract
 def test_a_client_that_goes_away_changes_nothing(
     client: ContractClient, caplog: pytest.LogCaptureFixture, chunks: list[bytes]
 ) -> None:
-    """Before its body was complete, even if what came would do; nobody is answered, and it is no error."""
+    """Before its body was complete, even if what came would do; nobody is responded, and it is no error."""
     caplog.set_level(logging.WARNING, logger="contract")
     headers = [("Content-Type", b"application/json"), ("Content-Length", b"30")]
     assert client.abandon("POST", "/items", headers, chunks) == []

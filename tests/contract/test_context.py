@@ -25,7 +25,7 @@ def context(request: pytest.FixtureRequest, flask_app: Flask) -> Make:
 
 
 @pytest.fixture
-def told(flask_app: Flask) -> Iterator[list[str]]:
+def sent(flask_app: Flask) -> Iterator[list[str]]:
     """The names of the signals that were sent."""
     names: list[str] = []
     with ExitStack() as stack:
@@ -58,11 +58,11 @@ def test_contexts_nest(context: Make, flask_app: Flask) -> None:
         assert g.place == "outer"
 
 
-def test_signals_are_sent_in_their_order(context: Make, told: list[str]) -> None:
+def test_signals_are_sent_in_their_order(context: Make, sent: list[str]) -> None:
     """To whoever has connected by then."""
     with context():
-        assert told == ["appcontext-pushed"]
-    assert told == ["appcontext-pushed", "appcontext-tearing-down", "appcontext-popped"]
+        assert sent == ["appcontext-pushed"]
+    assert sent == ["appcontext-pushed", "appcontext-tearing-down", "appcontext-popped"]
 
 
 def test_teardown_functions_are_called_with_the_exception(context: Make, flask_app: Flask) -> None:

@@ -26,11 +26,11 @@ def test_an_unforeseen_exception_is_a_500_that_tells_nothing(
     """But the request id, with which the cause is found in the log."""
     monkeypatch.setattr(Database, "read", _fail)
     caplog.set_level(logging.ERROR)
-    answer = client.request(method, "/items", headers={"X-Request-Id": "find-me"})
-    assert answer.status_code == 500
-    assert answer.headers["X-Request-Id"] == "find-me"
+    response = client.request(method, "/items", headers={"X-Request-Id": "find-me"})
+    assert response.status_code == 500
+    assert response.headers["X-Request-Id"] == "find-me"
     if method == "GET":
-        assert_problem(answer, 500, UNFORESEEN, request_id="find-me")
+        assert_problem(response, 500, UNFORESEEN, request_id="find-me")
     (record,) = caplog.records
     assert record.getMessage() == f"Unexpected: RuntimeError('{SECRET}')"
     assert record.exc_info is not None
@@ -49,8 +49,8 @@ def test_the_next_request_after_an_unforeseen_exception_is_served(
 def test_a_made_request_id_is_in_the_500(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same as in its header."""
     monkeypatch.setattr(Database, "read", _fail)
-    answer = client.get("/items")
-    assert_problem(answer, 500, UNFORESEEN, request_id=answer.headers["X-Request-Id"])
+    response = client.get("/items")
+    assert_problem(response, 500, UNFORESEEN, request_id=response.headers["X-Request-Id"])
 
 
 ITEM = {
@@ -62,11 +62,11 @@ ITEM = {
 }
 ETAG = {"ETag": '"1"'}
 BROKEN: dict[str, tuple[Any, str]] = {
-    "a member is missing": (
+    "a property is missing": (
         ({name: ITEM[name] for name in ITEM if name != "updated_at"}, 200, ETAG),
         "/updated_at is required",
     ),
-    "a member is too many": ((ITEM | {"version": 1}, 200, ETAG), "/version is not allowed here"),
+    "a property is too many": ((ITEM | {"version": 1}, 200, ETAG), "/version is not allowed here"),
     "values are wrong": ((ITEM | {"id": "1"}, 200, ETAG), "/id must be an integer"),
     "there is no body": ((None, 200, ETAG), ""),
     "it is an array": (([], 200, ETAG), "must be an object"),
@@ -90,8 +90,8 @@ def test_a_handler_that_breaks_its_contract_is_a_500(
     monkeypatch.setattr("handlers.items.get_item", get_item)
     caplog.set_level(logging.ERROR)
     with ContractClient(create_app(settings)) as client:
-        answer = client.get("/items/1", headers={"X-Request-Id": "r"})
-    assert_problem(answer, 500, UNFORESEEN, request_id="r")
+        response = client.get("/items/1", headers={"X-Request-Id": "r"})
+    assert_problem(response, 500, UNFORESEEN, request_id="r")
     (record,) = caplog.records
     assert said in record.getMessage().lower()
 
@@ -100,12 +100,12 @@ def test_a_handler_that_breaks_its_contract_is_a_500(
 def test_a_handler_that_kept_its_contract_before_is_watched_all_the_same(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Every answer is judged, not only the first of its status."""
+    """Every response is validated, not only the first of its status."""
     kept = (ITEM, 200, ETAG)
-    answers = iter([kept, kept, BROKEN[kind][0], kept])
+    responses = iter([kept, kept, BROKEN[kind][0], kept])
 
     def get_item(item_id: int, **_headers: Any) -> Any:  # noqa: ARG001  # the contract's signature
-        return next(answers)
+        return next(responses)
 
     monkeypatch.setattr("handlers.items.get_item", get_item)
     with ContractClient(create_app(settings)) as client:
@@ -116,12 +116,12 @@ def test_a_handler_that_kept_its_contract_before_is_watched_all_the_same(
 def test_a_header_that_does_not_fit_is_a_500(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, etag: str
 ) -> None:
-    """At the first answer and after good ones."""
+    """At the first response and after good ones."""
     bad, good = (ITEM, 200, {"ETag": etag}), (ITEM, 200, ETAG)
-    answers = iter([bad, good, good, bad])
+    responses = iter([bad, good, good, bad])
 
     def get_item(item_id: int, **_headers: Any) -> Any:  # noqa: ARG001  # the contract's signature
-        return next(answers)
+        return next(responses)
 
     monkeypatch.setattr("handlers.items.get_item", get_item)
     caplog.set_level(logging.ERROR)
@@ -146,7 +146,7 @@ def test_a_header_that_does_not_fit_is_a_500(
 def test_a_problem_that_is_not_in_the_contract_is_a_500(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, problem: Problem, said: str
 ) -> None:
-    """Problems are answers, too; the log says what is wrong with this one."""
+    """Problems are responses, too; the log says what is wrong with this one."""
 
     def get_readiness() -> Any:
         raise problem

@@ -60,7 +60,7 @@ def client(request: pytest.FixtureRequest, serve: Serve) -> ContractClient:
 
 
 def test_a_secured_operation_is_not_reached_through_an_open_one(client: ContractClient) -> None:
-    """An open `/t/{id}` beside a secured `/t/secret`: without credentials, the latter answers 401."""
+    """An open `/t/{id}` beside a secured `/t/secret`: without credentials, the latter responses 401."""
     assert client.post("/t/secret").status_code == 401
     assert client.post("/t/secret", headers={"X-Key": "shut"}).status_code == 401
 
@@ -74,8 +74,8 @@ def test_credentials_open_it(client: ContractClient) -> None:
 @pytest.mark.parametrize("path", ["/t/a.json", "/t/.json.json"])
 def test_precedence_is_one_for_both(client: ContractClient, path: str) -> None:
     """The template with more characters of its own is chosen; the wrong handler never runs."""
-    answer = client.get(path)
-    assert answer.status_code == 404 or answer.json() == {"json": path[3:-5]}
+    response = client.get(path)
+    assert response.status_code == 404 or response.json() == {"json": path[3:-5]}
     assert client.get("/t/a").json() == {"named": "a"}
 
 
@@ -92,8 +92,8 @@ def test_what_every_response_needs_is_there(client: ContractClient) -> None:
 def test_a_path_that_only_connexions_routers_know_is_404(client: ContractClient) -> None:
     """A slash too many does not lead to the operation, with credentials or without."""
     for path in ("/t/secret/", "//t/secret", "/T/secret"):
-        answer = client.post(f"http://testserver{path}", headers={"X-Key": "open"})
-        assert answer.status_code == 404, path
+        response = client.post(f"http://testserver{path}", headers={"X-Key": "open"})
+        assert response.status_code == 404, path
 
 
 def test_code_around_operations_runs_for_forwarded_ones_as_well(serve: Serve) -> None:
@@ -105,5 +105,5 @@ def test_code_around_operations_runs_for_forwarded_ones_as_well(serve: Serve) ->
         return response
 
     client = serve(CONTRACT % {"open": FORWARDED, "secret": FORWARDED}, HANDLERS, around=[lambda _operation: mark])
-    answer = client.post("/t/7")
-    assert (answer.json(), answer.headers["X-Mark"]) == ({"open": 7}, "200")
+    response = client.post("/t/7")
+    assert (response.json(), response.headers["X-Mark"]) == ({"open": 7}, "200")

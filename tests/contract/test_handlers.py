@@ -37,9 +37,9 @@ def _define(module: ModuleType, source: str) -> None:
     exec(source, vars(module))  # noqa: S102  # the sources stand in this file
 
 
-def _operation(*parameters: dict[str, Any], **members: Any) -> dict[str, Any]:
+def _operation(*parameters: dict[str, Any], **properties: Any) -> dict[str, Any]:
     definition = {"operationId": "get_thing", "tags": ["things"], "parameters": list(parameters), "responses": {}}
-    return {"paths": {"/things": {"get": definition | members}}}
+    return {"paths": {"/things": {"get": definition | properties}}}
 
 
 def _faults(spec: dict[str, Any], package: str = PACKAGE) -> list[str]:

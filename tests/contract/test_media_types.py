@@ -30,8 +30,10 @@ def test_an_accept_that_rules_json_out_is_406(
 ) -> None:
     """Nothing is done."""
     item = client.create()
-    answer = _send(client, operation, headers={"Accept": accept}, json={"name": "y"} if operation in WRITING else None)
-    assert_problem(answer, 406, "Only application/json is available, and the Accept header excludes it.")
+    response = _send(
+        client, operation, headers={"Accept": accept}, json={"name": "y"} if operation in WRITING else None
+    )
+    assert_problem(response, 406, "Only application/json is available, and the Accept header excludes it.")
     assert client.get("/items").json() == [item]
 
 
@@ -41,8 +43,8 @@ def test_an_accept_that_rules_json_out_is_406(
 def test_an_accept_that_leaves_json_is_served(client: ContractClient, accept: str | None) -> None:
     """As is none."""
     headers = [] if accept is None else [("Accept", accept.encode())]
-    answer = client.exchange("GET", "/items", headers)
-    assert (answer.status_code, answer.headers["Content-Type"], answer.content) == (200, JSON, b"[]\n")
+    response = client.exchange("GET", "/items", headers)
+    assert (response.status_code, response.headers["Content-Type"], response.content) == (200, JSON, b"[]\n")
 
 
 def test_lines_of_accept_are_one_list(client: ContractClient) -> None:
@@ -79,9 +81,9 @@ def test_what_has_no_body_needs_no_accept(client: ContractClient) -> None:
 def test_another_content_type_is_415(client: ContractClient, operation: SpecifiedOperation, content_type: str) -> None:
     """With `Accept` saying what would be taken (RFC 9110 §15.5.16); nothing is done."""
     item = client.create()
-    answer = _send(client, operation, content=b'{"name":"y"}', headers={"Content-Type": content_type})
+    response = _send(client, operation, content=b'{"name":"y"}', headers={"Content-Type": content_type})
     detail = _unsupported(operation, f"it is {content_type}")
-    assert_problem(answer, 415, detail, headers={"Accept": MEDIA_TYPES[str(operation)]})
+    assert_problem(response, 415, detail, headers={"Accept": MEDIA_TYPES[str(operation)]})
     assert client.get("/items").json() == [item]
 
 
@@ -90,16 +92,16 @@ def test_a_body_without_a_content_type_is_415(client: ContractClient, operation:
     """With a length, and in chunks."""
     detail = _unsupported(operation, "the header is missing")
     for framing in (("Content-Length", b"12"), ("Transfer-Encoding", b"chunked")):
-        answer = client.exchange(operation.method, PATHS[operation.path], [framing], [b'{"name":"y"}'])
-        assert_problem(answer, 415, detail, headers={"Accept": MEDIA_TYPES[str(operation)]})
+        response = client.exchange(operation.method, PATHS[operation.path], [framing], [b'{"name":"y"}'])
+        assert_problem(response, 415, detail, headers={"Accept": MEDIA_TYPES[str(operation)]})
 
 
 @pytest.mark.parametrize("headers", [[], [("Content-Length", b"0")], [("Content-Type", b"application/json")]])
 @each_writing_operation
 def test_no_body_is_a_400_that_asks_for_it(client: ContractClient, operation: SpecifiedOperation, headers: Any) -> None:
     """And needs no Content-Type."""
-    answer = client.exchange(operation.method, PATHS[operation.path], headers)
-    assert_violations(answer, {"pointer": "", "detail": "is required"})
+    response = client.exchange(operation.method, PATHS[operation.path], headers)
+    assert_violations(response, {"pointer": "", "detail": "is required"})
 
 
 @pytest.mark.parametrize(
@@ -118,15 +120,15 @@ def test_the_form_of_a_content_type_does_not_matter(
 ) -> None:
     """RFC 9110 §8.3.1: neither case nor parameters."""
     client.create()
-    answer = _send(client, operation, content=b'{"name":"y"}', headers={"Content-Type": content_type})
-    assert (answer.status_code, answer.json()["name"]) == (201 if operation.method == "POST" else 200, "y")
+    response = _send(client, operation, content=b'{"name":"y"}', headers={"Content-Type": content_type})
+    assert (response.status_code, response.json()["name"]) == (201 if operation.method == "POST" else 200, "y")
 
 
 def test_a_merge_patch_is_only_taken_by_patch(client: ContractClient) -> None:
     """RFC 7396 says nothing of POST or PUT."""
     client.create()
     for method, path in (("POST", "/items"), ("PUT", "/items/1")):
-        answer = client.request(
+        response = client.request(
             method, path, content=b'{"name":"y"}', headers={"Content-Type": "application/merge-patch+json"}
         )
-        assert answer.status_code == 415
+        assert response.status_code == 415

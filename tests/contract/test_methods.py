@@ -60,10 +60,10 @@ def test_head_is_refused_as_get_is(client: ContractClient, query: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_options_answers_the_exact_allow(client: ContractClient, path: str) -> None:
     """204, with the media types of patches where there are any (RFC 5789 §3.1)."""
-    answer = client.options(PATHS[path], headers={"X-Request-Id": "r"})
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = client.options(PATHS[path], headers={"X-Request-Id": "r"})
+    assert (response.status_code, response.content) == (204, b"")
     patches = [("accept-patch", ", ".join(content)) for content in PATCHES.get(path, ())]
-    assert answer.headers.multi_items() == [("allow", ALLOW[path]), *patches, ("x-request-id", "r")]
+    assert response.headers.multi_items() == [("allow", ALLOW[path]), *patches, ("x-request-id", "r")]
 
 
 def _other_methods() -> list[Any]:
@@ -78,9 +78,9 @@ def _other_methods() -> list[Any]:
 @pytest.mark.parametrize(("path", "method"), _other_methods())
 def test_another_method_is_405_with_the_exact_allow(client: ContractClient, path: str, method: str) -> None:
     """Methods are case-sensitive (RFC 9110 §9.1); whatever else the request has is not looked at."""
-    answer = client.exchange(method, PATHS[path], [("Accept", b"text/html")], query=b"x=1")
+    response = client.exchange(method, PATHS[path], [("Accept", b"text/html")], query=b"x=1")
     detail = f"{method} is not allowed here; allowed methods: {ALLOW[path]}."
-    assert_problem(answer, 405, detail, headers={"Allow": ALLOW[path]})
+    assert_problem(response, 405, detail, headers={"Allow": ALLOW[path]})
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
@@ -90,8 +90,8 @@ def test_another_method_is_405_with_the_exact_allow(client: ContractClient, path
 )
 def test_an_unknown_path_is_404(client: ContractClient, method: str, path: str) -> None:
     """With whatever method; a slash too many does not lead elsewhere."""
-    answer = client.request(method, f"http://testserver{path}")
-    assert_problem(answer, 404, f"There is nothing at {unquote(path)}.")
+    response = client.request(method, f"http://testserver{path}")
+    assert_problem(response, 404, f"There is nothing at {unquote(path)}.")
 
 
 def test_a_long_unknown_path_is_not_repeated_whole(client: ContractClient) -> None:

@@ -28,7 +28,7 @@ from tests.contract.specs.application import (
     refused,
     serving,
 )
-from tests.contract.specs.nasty_handlers import answers
+from tests.contract.specs.nasty_handlers import results
 from tests.support import _assembled, _scope
 
 TEXT = "text/plain; charset=utf-8"
@@ -57,12 +57,12 @@ def _post(path: str, body: Any, reply: Reply | None = None) -> Exchange:
     return Exchange(f"POST {path} {body}", Request("POST", path, body=body), reply or Reply(200, {"body": body}))
 
 
-def _thing(reply: Reply | None = None, **members: Any) -> Exchange:
-    return _post("/things", {"id": 1, **members}, reply)
+def _thing(reply: Reply | None = None, **properties: Any) -> Exchange:
+    return _post("/things", {"id": 1, **properties}, reply)
 
 
-def _owned(name: str, reply: Reply, **members: Any) -> Exchange:
-    return _post("/owned", {"name": name, "secret": "s", **members}, reply)
+def _owned(name: str, reply: Reply, **properties: Any) -> Exchange:
+    return _post("/owned", {"name": name, "secret": "s", **properties}, reply)
 
 
 def _wrong(place: str, at: str, detail: str) -> Reply:
@@ -215,7 +215,7 @@ BODIES = [
     _owned("no-id", broken()),
     _owned("no-number", broken()),
     _owned("no-title", broken()),
-    _thing(secret="s"),  # noqa: S106  # a member of a thing
+    _thing(secret="s"),  # noqa: S106  # a property of a thing
     _thing(shade=None, other_shade=None),
     _thing(
         refused(*(("pointer", f"/{name}", "must be one of: dark, light") for name in ("other_shade", "shade"))),
@@ -284,10 +284,10 @@ BODIES = [
         Reply(200, {"body": {"name": "x", "age": 3}, "size": 2}),
     ),
     Exchange(
-        "a form's missing member", Request("POST", "/form", FORM, b"age=3"), _wrong("pointer", "/name", "is required")
+        "a form's missing property", Request("POST", "/form", FORM, b"age=3"), _wrong("pointer", "/name", "is required")
     ),
     Exchange(
-        "a form's wrong member",
+        "a form's wrong property",
         Request("POST", "/form", FORM, b"name=x&age=y"),
         _wrong("pointer", "/age", "must be an integer"),
     ),
@@ -349,27 +349,25 @@ BODIES = [
     ),
 ]
 KIND_COUNTED = Reply(200, KIND, headers=COUNT)
-ANSWERS = [
-    *(_get(f"/forms-of-answer/{kind}", Reply(200, KIND)) for kind in ("data", "one", "jsonify", "closing")),
+RESULTS = [
+    *(_get(f"/results/{kind}", Reply(200, KIND)) for kind in ("data", "one", "jsonify", "closing")),
     *(
-        _get(f"/forms-of-answer/{kind}", Reply(201, KIND))
+        _get(f"/results/{kind}", Reply(201, KIND))
         for kind in ("status", "http-status", "make-response", "flask-in-tuple")
     ),
     *(
-        _get(f"/forms-of-answer/{kind}", KIND_COUNTED)
+        _get(f"/results/{kind}", KIND_COUNTED)
         for kind in ("headers", "no-status", "number-header", "small-header", "werkzeug-headers", "flask")
     ),
-    _get(
-        "/forms-of-answer/all", Reply(200, KIND, headers=COUNT | {"X-Ratio": "0.5", "X-Done": "true", "X-Names": "a,b"})
-    ),
-    _get("/forms-of-answer/connexion", Reply(201, KIND, headers=COUNT)),
-    _get("/forms-of-answer/connexion-problem", problem(418, "Short.")),
-    _get("/forms-of-answer/problem", problem(418, "Stout.")),
-    _get("/forms-of-answer/connexion-error", problem(400, "No.")),
-    _get("/forms-of-answer/abort", problem(404, "Nowhere.")),
-    _get("/forms-of-answer/default", Reply(503, KIND)),
-    _get("/forms-of-answer/error", broken()),
-    _get("/forms-of-answer/crlf", broken()),
+    _get("/results/all", Reply(200, KIND, headers=COUNT | {"X-Ratio": "0.5", "X-Done": "true", "X-Names": "a,b"})),
+    _get("/results/connexion", Reply(201, KIND, headers=COUNT)),
+    _get("/results/connexion-problem", problem(418, "Short.")),
+    _get("/results/problem", problem(418, "Stout.")),
+    _get("/results/connexion-error", problem(400, "No.")),
+    _get("/results/abort", problem(404, "Nowhere.")),
+    _get("/results/default", Reply(503, KIND)),
+    _get("/results/error", broken()),
+    _get("/results/crlf", broken()),
     _get("/values/datetime", Reply(200, {"moment": "2026-02-03T04:05:06+00:00"})),
     _get("/values/date", Reply(200, {"day": "2026-02-03"})),
     _get("/values/list", Reply(200, {"value": ["2026-02-03"]})),
@@ -401,8 +399,8 @@ ANSWERS = [
     *(_get(f"/several/{kind}", broken()) for kind in ("vnd-wrong", "dict")),
     _get("/async/a", Reply(200, {"application": "application", "kind": "a"})),
     _get("/async/problem", problem(418, "Stout.")),
-    *(_get(f"/forms-of-answer/{kind}", Reply(204)) for kind in ("none", "none-204", "no-content", "no-content-204")),
-    _get("/forms-of-answer/flask-request", broken()),
+    *(_get(f"/results/{kind}", Reply(204)) for kind in ("none", "none-204", "no-content", "no-content-204")),
+    _get("/results/flask-request", broken()),
     _get("/texts/charset", Reply(200, b"x", TEXT)),
     _get("/forwarded/a", Reply(200, {"name": "a", "path": "/forwarded/a"})),
     _get("/pieces", Reply(200, b"ab", TEXT)),
@@ -439,7 +437,7 @@ LOGGED_ONLY = {  # what is sent although it is not in the contract
     "problem": problem(503, "Not in the contract."),
     "problem-media-type": problem(418, "Not in the contract."),
 }
-EXCHANGES = PARAMETERS + BODIES + ANSWERS
+EXCHANGES = PARAMETERS + BODIES + RESULTS
 ROUTES = routes(load_contract(SPECS / "nasty.yaml"))
 
 
@@ -456,7 +454,7 @@ def test_the_spec_is_one() -> None:
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=str)
-def test_an_answer(service: Service, exchange: Exchange) -> None:
+def test_a_response(service: Service, exchange: Exchange) -> None:
     """Whole, and the same on both pipelines."""
     exchange.reply.check(exchange.request.put_to(service))
 
@@ -485,21 +483,21 @@ def test_a_default_is_new_for_every_request(service: Service) -> None:
 
 def test_two_cookies_are_set(service: Service) -> None:
     """A header that comes twice stays twice."""
-    answer = service.client.get("/forms-of-answer/two-cookies")
-    assert answer.headers.get_list("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
+    response = service.client.get("/results/two-cookies")
+    assert response.headers.get_list("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
 
 
 def test_an_answer_is_closed(service: Service) -> None:
     """Flask's `call_on_close`: files are closed there."""
-    answers.CLOSED.clear()
-    service.client.get("/forms-of-answer/closing")
-    assert answers.CLOSED == ["closed"]
+    results.CLOSED.clear()
+    service.client.get("/results/closing")
+    assert results.CLOSED == ["closed"]
 
 
 def test_a_body_without_a_length_or_a_media_type_is_refused(service: Service) -> None:
     """As HTTP/2 brings it: neither Content-Length nor Transfer-Encoding."""
-    answer = service.client.exchange("POST", "/trees", [], [b'{"value":1}'])
-    assert answer.status_code == 415
+    response = service.client.exchange("POST", "/trees", [], [b'{"value":1}'])
+    assert response.status_code == 415
 
 
 def test_a_handler_can_read_the_body_from_the_request(service: Service) -> None:
@@ -539,7 +537,7 @@ def lenient() -> Iterator[Service]:
 
 @pytest.mark.parametrize("kind", LOGGED_ONLY)
 def test_a_broken_contract_can_be_only_logged(lenient: Service, kind: str) -> None:
-    """The answer is sent as the handler meant it."""
+    """The response is sent as the handler meant it."""
     with listening("contract.responses.encoder", logging.ERROR) as said:
         LOGGED_ONLY[kind].check(Request("GET", f"/faults/{kind}").put_to(lenient))
     assert said == [f"The handler get_fault violates the contract: {FAULTS[kind]}"]
@@ -573,15 +571,15 @@ class _Call:
 
 
 def test_a_long_answer_does_not_hold_up_others(service: Service) -> None:
-    """Several streams are open, and another request is answered."""
-    answers.GATE.clear()
+    """Several streams are open, and another request is responded."""
+    results.GATE.clear()
     calls = [_Call(service, "/stream") for _ in range(3)]
     try:
         assert all(call.begun.wait(5) for call in calls)
         Reply(200, {"file": "a"}).check(Request("GET", "/files/a").put_to(service))
         assert not any(call.future.done() for call in calls)
     finally:
-        answers.GATE.set()
+        results.GATE.set()
     for call in calls:
         call.future.result(5)
         assert _assembled(call.sent).content == b"first last"
@@ -605,19 +603,19 @@ def test_handlers_run_on_an_executors_threads_and_no_others(threaded: Service) -
     assert {_assembled(call.sent).json()["thread"] for call in calls} == {"bounded_0", "bounded_1"}
 
 
-@pytest.mark.parametrize("exchange", ANSWERS, ids=str)
-def test_an_answer_from_an_executor(threaded: Service, exchange: Exchange) -> None:
+@pytest.mark.parametrize("exchange", RESULTS, ids=str)
+def test_a_response_from_an_executor(threaded: Service, exchange: Exchange) -> None:
     """Is no other."""
     exchange.reply.check(exchange.request.put_to(threaded))
 
 
 @pytest.mark.parametrize("where", ["service", "threaded"])
-def test_a_handler_that_raises_stop_iteration_is_answered(request: pytest.FixtureRequest, where: str) -> None:
+def test_a_handler_that_raises_stop_iteration_gets_a_response(request: pytest.FixtureRequest, where: str) -> None:
     """`next()` on an empty iterator: asyncio's futures cannot hold it."""
-    call = _Call(request.getfixturevalue(where), "/forms-of-answer/stop")
+    call = _Call(request.getfixturevalue(where), "/results/stop")
     try:
         call.future.result(2)
     except FutureTimeoutError:
         call.future.cancel()
-        pytest.fail("there is no answer")
+        pytest.fail("there is no response")
     assert _assembled(call.sent).status_code == 500

@@ -180,19 +180,19 @@ def test_a_parameter_given_twice_is_refused(client: ContractClient, query: str) 
 @pytest.mark.parametrize("name", ["offset", "Limit", "limit[]", "", "name%20", "limits"])
 def test_an_unknown_parameter_is_refused(client: ContractClient, name: str) -> None:
     """And those that there are are named."""
-    answer = client.get(f"/items?{name}=1")
-    assert answer.json()["errors"] == [{"parameter": unquote(name), "detail": f"is not allowed here; {KNOWN}"}]
-    assert answer.status_code == 400
+    response = client.get(f"/items?{name}=1")
+    assert response.json()["errors"] == [{"parameter": unquote(name), "detail": f"is not allowed here; {KNOWN}"}]
+    assert response.status_code == 400
 
 
 @pytest.mark.parametrize("length", [200, 201, 1000, 3000])
-def test_an_unknown_parameter_with_a_long_name_keeps_the_answer_in_its_contract(
+def test_an_unknown_parameter_with_a_long_name_keeps_the_response_in_its_contract(
     client: ContractClient, length: int
 ) -> None:
     """The name is shortened to what the contract allows."""
-    answer = client.get(f"/items?{'x' * length}=1")
-    (error,) = answer.json()["errors"]
-    assert answer.status_code == 400
+    response = client.get(f"/items?{'x' * length}=1")
+    (error,) = response.json()["errors"]
+    assert response.status_code == 400
     assert len(error["parameter"]) <= 200
 
 
@@ -223,10 +223,10 @@ def test_a_query_that_is_not_utf_8_is_refused(client: ContractClient, query: byt
 
 def test_all_violations_are_told_at_once(client: ContractClient) -> None:
     """Path, query, header and body."""
-    answer = client.patch("/items/0?x=1", json={"name": "", "nme": 1}, headers={"If-Match": "1"})
+    response = client.patch("/items/0?x=1", json={"name": "", "nme": 1}, headers={"If-Match": "1"})
     name = "must not be blank, and must not contain control characters (U+0000 to U+001F, U+007F)"
     assert_violations(
-        answer,
+        response,
         {"header": "If-Match", "detail": 'must be * or quoted entity tags with commas between them, such as "1"'},
         {"parameter": "item_id", "detail": "must be at least 1"},
         {"parameter": "x", "detail": "is not allowed here; allowed parameters: none"},

@@ -192,7 +192,7 @@ def test_a_story(service: Service) -> None:
 
 
 @pytest.mark.parametrize("exchange", SECURITY + REFUSALS, ids=str)
-def test_an_answer(service: Service, exchange: Exchange) -> None:
+def test_a_response(service: Service, exchange: Exchange) -> None:
     """Whole."""
     exchange.reply.check(exchange.request.put_to(service))
 

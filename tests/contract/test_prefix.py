@@ -32,8 +32,8 @@ def test_the_operations_are_there(mounted: ContractClient, path: str) -> None:
 @pytest.mark.parametrize(("path", "status"), [("/api/", 302), ("/api/ui", 308)])
 def test_the_way_to_the_ui(mounted: ContractClient, path: str, status: int) -> None:
     """Below the prefix."""
-    answer = mounted.get(path, headers={"Accept": "text/html"})
-    assert (answer.status_code, answer.headers["Location"]) == (status, "/api/ui/")
+    response = mounted.get(path, headers={"Accept": "text/html"})
+    assert (response.status_code, response.headers["Location"]) == (status, "/api/ui/")
 
 
 def test_the_root_tells_where_things_are(mounted: ContractClient) -> None:

@@ -27,7 +27,7 @@ def _ref(name: str) -> dict[str, str]:
 FORMS: dict[str, Any] = {
     "plain": REQUIRED | BOTH,
     "by name": _ref("Whole"),
-    "members by name": REQUIRED | {"properties": {"id": _ref("Id"), "pin": {"allOf": [PIN]}}},
+    "properties by name": REQUIRED | {"properties": {"id": _ref("Id"), "pin": {"allOf": [PIN]}}},
     "in an allOf": {"allOf": [REQUIRED | BOTH]},
     "required beside": {"allOf": [BOTH, REQUIRED]},
     "required around": REQUIRED | {"allOf": [BOTH]},
@@ -67,7 +67,7 @@ def test_what_is_not_sent_is_not_required(form: str) -> None:
 
 @pytest.mark.parametrize("wrapper", ["properties", "items", "additionalProperties"])
 def test_it_is_so_at_every_depth(wrapper: str) -> None:
-    """In members, elements and members without a name; a property of the same name further out says nothing."""
+    """In properties, elements and properties without a name; a property of the same name further out says nothing."""
     inner = REQUIRED | {"properties": {"id": ID}}
     schema = {wrapper: {"x": inner} if wrapper == "properties" else inner}
     value: Any = [{}] if wrapper == "items" else {"x": {}}

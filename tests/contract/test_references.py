@@ -76,10 +76,10 @@ def test_a_path_and_a_body_of_another_file_are_validated(
     client: ContractClient, body: dict[str, object], status: int
 ) -> None:
     """Through a third file, whose schema contains itself."""
-    answer = client.post("/posted", json=body)
-    assert answer.status_code == status
+    response = client.post("/posted", json=body)
+    assert response.status_code == status
     if "tree" in body and status == 400:
-        assert answer.json()["errors"] == [{"pointer": "/tree/child/child/n", "detail": "must be an integer"}]
+        assert response.json()["errors"] == [{"pointer": "/tree/child/child/n", "detail": "must be an integer"}]
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -174,12 +174,12 @@ def _upload(client: ContractClient, fields: dict[str, Any], files: list[tuple[st
 
 def test_files_are_arguments_and_fields_are_the_body(client: ContractClient) -> None:
     """As in Connexion; JSON fields are parsed."""
-    answer = _upload(
+    response = _upload(
         client,
         {"title": "x", "count": "2", "meta": '{"n": 1}'},
         [("file", ("a.txt", b"\xff", "text/plain")), ("more", ("b", b"1")), ("more", ("c", b"2"))],
     )
-    assert answer.json() == {
+    assert response.json() == {
         "body": {"title": "x", "count": 2, "meta": {"n": 1}},
         "files": [
             ["a.txt", "text/plain", "ÿ"],
@@ -191,13 +191,13 @@ def test_files_are_arguments_and_fields_are_the_body(client: ContractClient) -> 
 
 def test_every_violation_of_a_form_in_parts_is_reported(client: ContractClient) -> None:
     """Files that are missing or too many among them."""
-    answer = _upload(
+    response = _upload(
         client,
         {"title": "too long", "count": "x", "meta": '{"n": "1"}'},
         [("more", (name, b"")) for name in "abc"],
     )
     assert_violations(
-        answer,
+        response,
         {"pointer": "/count", "detail": "must be an integer"},
         {"pointer": "/file", "detail": "is required"},
         {"pointer": "/meta/n", "detail": "must be an integer"},
@@ -208,8 +208,8 @@ def test_every_violation_of_a_form_in_parts_is_reported(client: ContractClient) 
 
 def test_a_file_twice_is_a_violation(client: ContractClient) -> None:
     """Where the contract has one."""
-    answer = _upload(client, {"title": "x"}, [("file", ("a", b"1")), ("file", ("b", b"2"))])
-    assert_violations(answer, {"pointer": "/file", "detail": "is given more than once"})
+    response = _upload(client, {"title": "x"}, [("file", ("a", b"1")), ("file", ("b", b"2"))])
+    assert_violations(response, {"pointer": "/file", "detail": "is given more than once"})
 
 
 NAMELESS = b"--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--\r\n"
@@ -222,15 +222,15 @@ NAMELESS = b"--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--\r\n"
 )
 def test_what_is_no_form_in_parts_is_no_500(client: ContractClient, body: bytes) -> None:
     """Whatever it is."""
-    answer = client.post("/upload", content=body, headers={"Content-Type": "multipart/form-data; boundary=B"})
-    assert answer.status_code in (200, 400)
+    response = client.post("/upload", content=body, headers={"Content-Type": "multipart/form-data; boundary=B"})
+    assert response.status_code in (200, 400)
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "text/plain; charset=utf-8", "TEXT/PLAIN;charset=UTF-8"])
 def test_text_is_a_string(client: ContractClient, content_type: str) -> None:
     """In UTF-8."""
-    answer = client.post("/text", content="äöü".encode(), headers={"Content-Type": content_type})
-    assert answer.json() == {"body": "äöü"}
+    response = client.post("/text", content="äöü".encode(), headers={"Content-Type": content_type})
+    assert response.json() == {"body": "äöü"}
 
 
 def test_text_is_validated(client: ContractClient) -> None:
@@ -240,9 +240,9 @@ def test_text_is_validated(client: ContractClient) -> None:
     assert_violations(client.post("/text", content=b"abcd", headers=headers), {"pointer": "", "detail": detail})
     detail = "is not UTF-8: byte 0 is invalid"
     assert_violations(client.post("/text", content=b"\xff", headers=headers), {"pointer": "", "detail": detail})
-    answer = client.post("/text", content=b"x", headers={"Content-Type": "text/plain; charset=latin-1"})
+    response = client.post("/text", content=b"x", headers={"Content-Type": "text/plain; charset=latin-1"})
     detail = "Content-Type must be text/plain, with charset UTF-8 or none; it is text/plain; charset=latin-1."
-    assert_problem(answer, 415, detail, headers={"Accept": "text/plain"})
+    assert_problem(response, 415, detail, headers={"Accept": "text/plain"})
 
 
 def test_bytes_are_bytes(client: ContractClient) -> None:
@@ -251,8 +251,8 @@ def test_bytes_are_bytes(client: ContractClient) -> None:
     assert client.post("/bytes", content=b"\xff\0a", headers=headers).json() == {"length": 3, "type": "bytes"}
     detail = "must have at most 3 characters; it has 4"
     assert_violations(client.post("/bytes", content=b"abcd", headers=headers), {"pointer": "", "detail": detail})
-    answer = client.exchange("POST", "/bytes", [("Content-Length", b"1")], [b"x"])
-    assert answer.json() == {"length": 1, "type": "bytes"}
+    response = client.exchange("POST", "/bytes", [("Content-Length", b"1")], [b"x"])
+    assert response.json() == {"length": 1, "type": "bytes"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Request ids: the client's if sane, else a new one; on every answer, and known to the handler."""
+"""Request ids: the client's if valid, else a new one; on every response, and known to the handler."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from contract.serving.request_ids import request_id
 from db.engine import Database
 from tests.support import JSON, MADE_REQUEST_ID, ContractClient
 
-ANSWERS: dict[str, Callable[..., httpx.Response]] = {
+RESULTS: dict[str, Callable[..., httpx.Response]] = {
     "200": lambda client, **sent: client.get("/items", **sent),
     "201": lambda client, **sent: client.post("/items", json={"name": "x"}, **sent),
     "204": lambda client, **sent: client.delete("/items/1", **sent),
@@ -31,18 +31,18 @@ ANSWERS: dict[str, Callable[..., httpx.Response]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", RESULTS)
 def test_every_answer_has_the_clients_request_id(client: ContractClient, kind: str) -> None:
     """Once."""
     client.create()
-    answer = ANSWERS[kind](client, headers={"X-Request-Id": "abc-1"})
-    assert answer.headers.get_list("X-Request-Id") == ["abc-1"]
+    response = RESULTS[kind](client, headers={"X-Request-Id": "abc-1"})
+    assert response.headers.get_list("X-Request-Id") == ["abc-1"]
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", RESULTS)
 def test_every_answer_has_a_made_request_id_otherwise(client: ContractClient, kind: str) -> None:
     """32 hexadecimal digits, others each time."""
-    first, second = (ANSWERS[kind](client, headers={}).headers["X-Request-Id"] for _ in range(2))
+    first, second = (RESULTS[kind](client, headers={}).headers["X-Request-Id"] for _ in range(2))
     assert MADE_REQUEST_ID.fullmatch(first)
     assert MADE_REQUEST_ID.fullmatch(second)
     assert first != second
@@ -61,14 +61,14 @@ def test_a_sane_request_id_is_taken(client: ContractClient, given: str) -> None:
 )
 def test_another_request_id_is_not(client: ContractClient, given: bytes) -> None:
     """It would be in the log; a new one is made."""
-    answer = client.exchange("GET", "/healthz", [("X-Request-Id", given)])
-    assert MADE_REQUEST_ID.fullmatch(answer.headers["X-Request-Id"])
+    response = client.exchange("GET", "/healthz", [("X-Request-Id", given)])
+    assert MADE_REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
 
 
 def test_two_request_ids_are_none(client: ContractClient) -> None:
     """Which one was meant cannot be known."""
-    answer = client.exchange("GET", "/healthz", [("X-Request-Id", b"a"), ("X-Request-Id", b"b")])
-    assert MADE_REQUEST_ID.fullmatch(answer.headers["X-Request-Id"])
+    response = client.exchange("GET", "/healthz", [("X-Request-Id", b"a"), ("X-Request-Id", b"b")])
+    assert MADE_REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
 
 
 def test_the_handler_knows_the_request_id(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,15 +71,15 @@ def test_a_response_without_content_is_not_validated(
     enforce: bool,  # noqa: FBT001
 ) -> None:
     """The contract says nothing about its body: the handler's is sent."""
-    answer = _client(serve, lambda: result, enforce=enforce).get("/undescribed")
-    assert (answer.status_code, answer.headers.get("Content-Type"), answer.content) == (200, content_type, body)
+    response = _client(serve, lambda: result, enforce=enforce).get("/undescribed")
+    assert (response.status_code, response.headers.get("Content-Type"), response.content) == (200, content_type, body)
 
 
 def test_a_document_of_several_media_types_is_json_where_nothing_is_enforced(serve: Serve) -> None:
     """Not Python's notation; with enforcement, it is a 500 as the handler named no media type."""
     assert _client(serve, lambda: {"a": 1}).get("/several").status_code == 500
-    answer = _client(serve, lambda: {"a": 1}, enforce=False).get("/several")
-    assert (answer.headers["Content-Type"], answer.content) == ("application/vnd.x+json", b'{"a":1}\n')
+    response = _client(serve, lambda: {"a": 1}, enforce=False).get("/several")
+    assert (response.headers["Content-Type"], response.content) == ("application/vnd.x+json", b'{"a":1}\n')
 
 
 async def _pieces() -> AsyncIterator[bytes]:
@@ -109,8 +109,8 @@ async def _pieces() -> AsyncIterator[bytes]:
 def test_a_starlette_response_is_sent(serve: Serve, make: Any, content_type: str, body: bytes) -> None:
     """Whole, in pieces, from a file; its background task runs afterwards."""
     TASKS.clear()
-    answer = _client(serve, make).get("/undescribed")
-    assert (answer.status_code, answer.headers["Content-Type"], answer.content) == (200, content_type, body)
+    response = _client(serve, make).get("/undescribed")
+    assert (response.status_code, response.headers["Content-Type"], response.content) == (200, content_type, body)
     assert (["done"] if content_type == "x/y" else []) == TASKS
 
 
@@ -128,8 +128,8 @@ def test_connexions_problem_keeps_all_its_parts(serve: Serve) -> None:
             ext={"day": 7},
         )
 
-    answer = _client(serve, fail).get("/failing")
-    assert answer.json() == {
+    response = _client(serve, fail).get("/failing")
+    assert response.json() == {
         "type": "/errors/closed",
         "title": "Closed",
         "status": 503,
@@ -137,7 +137,7 @@ def test_connexions_problem_keeps_all_its_parts(serve: Serve) -> None:
         "instance": "/days/7",
         "day": 7,
     }
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "9")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "9")
 
 
 ENCODED = """

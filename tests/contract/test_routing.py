@@ -143,7 +143,7 @@ def test_an_operations_parameter_replaces_the_paths() -> None:
 
 
 def test_all_operations_can_be_walked() -> None:
-    """In the order of the spec's paths."""
+    """In the order of the contract's paths."""
     found = [op.operation_id for path in specification()["paths"] for op in operations(specification(), path)]
     assert found[:2] == ["list_items", "create_item"]
     assert found == list(map(str, specified()))

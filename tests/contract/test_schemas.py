@@ -1,4 +1,4 @@
-"""Schemas: the quick question and the whole answer agree."""
+"""Schemas: the quick question and the whole response agree."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ EXCLUDING = {
 @pytest.mark.parametrize("schema", EXCLUDING.values(), ids=EXCLUDING)
 @given(text=TEXTS)
 def test_what_is_valid_has_no_violations(schema: dict[str, Any], text: Any) -> None:
-    """Whatever was done to the schema to judge by it quickly."""
+    """Whatever was done to the schema to validate faster."""
     assert _optimized(schema) != schema
     compiled = Schemas({}, response=False).compile(schema)
     for value in (text, [text], {"pattern": text}):

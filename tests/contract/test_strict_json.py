@@ -128,9 +128,9 @@ def test_a_hundred_levels_are_enough(opening: str, closing: str, core: str) -> N
 def test_deep_nesting_is_a_400_through_http(client: ContractClient, depth: int) -> None:
     """Whichever part of the service meets it first."""
     body = b'{"name":' + b"[" * depth + b'"\\u0041"' + b"]" * depth + b"}"
-    answer = client.post("/items", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 400
-    assert answer.json()["detail"] in ("The body is nested too deeply", "/name: must be a string")
+    response = client.post("/items", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 400
+    assert response.json()["detail"] in ("The body is nested too deeply", "/name: must be a string")
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,8 @@ def test_deep_nesting_is_a_400_through_http(client: ContractClient, depth: int) 
 )
 def test_a_refusal_is_the_answer(client: ContractClient, body: bytes, detail: str) -> None:
     """As a 400 with one violation, and nothing is stored."""
-    answer = client.post("/items", content=body, headers={"Content-Type": "application/json"})
-    assert_violations(answer, {"pointer": "", "detail": detail})
+    response = client.post("/items", content=body, headers={"Content-Type": "application/json"})
+    assert_violations(response, {"pointer": "", "detail": detail})
     assert client.get("/items").json() == []
 
 

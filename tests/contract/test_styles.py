@@ -116,8 +116,8 @@ def test_a_violation_names_the_parameter(client: ContractClient, query: str, nam
 
 def test_objects_in_paths_and_headers(client: ContractClient) -> None:
     """In the style `simple`, exploded and not."""
-    answer = client.get("/path/x,1,y,2/x=3,y=4", headers={"X-Point": "x,5"})
-    assert answer.json() == {"point": {"x": 1, "y": 2}, "named": {"x": 3, "y": 4}, "x_point": {"x": 5}}
+    response = client.get("/path/x,1,y,2/x=3,y=4", headers={"X-Point": "x,5"})
+    assert response.json() == {"point": {"x": 1, "y": 2}, "named": {"x": 3, "y": 4}, "x_point": {"x": 5}}
     assert_violations(
         client.get("/path/x,a/y=4"),
         {"parameter": "named", "detail": "element x is required"},

@@ -86,5 +86,5 @@ def test_a_keyword_has_its_sentence(keyword: str, schema: Mapping[str, Any], val
     ],
 )
 def test_members_are_named_one_by_one(keyword: str, schema: Mapping[str, Any], value: Any, found: Found) -> None:
-    """The pointer leads to the member, there or not."""
+    """The pointer leads to the property, there or not."""
     assert explain(keyword, schema, value) == found

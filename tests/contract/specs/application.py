@@ -81,39 +81,39 @@ class Request:
     body: Any = None
 
     def put_to(self, service: Service) -> httpx.Response:
-        """The answer to it."""
+        """The response to it."""
         headers = [("X-Request-Id", REQUEST_ID), *self.headers]
         content = self.body
         if content is not None and not isinstance(content, bytes):
             content = json.dumps(content).encode()
             if CONTENT_TYPE not in dict(headers):
                 headers.append((CONTENT_TYPE, "application/json"))
-        answer: httpx.Response = service.client.request(self.method, self.path, headers=headers, content=content)
-        return answer
+        response: httpx.Response = service.client.request(self.method, self.path, headers=headers, content=content)
+        return response
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer. A `body` that is not bytes is compared as JSON; None is no body and no media type."""
+    """A whole response. A `body` that is not bytes is compared as JSON; None is no body and no media type."""
 
     status: int
     body: Any = None
     media_type: str | None = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self, answer: httpx.Response) -> None:
-        """Hold an answer against it: status, all headers but the connection's, and body."""
+    def check(self, response: httpx.Response) -> None:
+        """Hold a response against it: status, all headers but the connection's, and body."""
         expected = {name.lower(): value for name, value in self.headers.items()}
         if self.body is not None and self.media_type is not None:
             expected[CONTENT_TYPE.lower()] = self.media_type
         if self.body is None:
-            body: Any = answer.content or None
+            body: Any = response.content or None
         else:
-            body = answer.content if isinstance(self.body, bytes) else answer.json()
-        headers = {name: value for name, value in answer.headers.items() if name not in _OWN_HEADERS}
-        assert (answer.status_code, headers, body) == (self.status, expected, self.body)
-        assert answer.headers["X-Request-Id"] == REQUEST_ID
-        assert answer.headers.get_list("Content-Length") in ([], [str(len(answer.content))])
+            body = response.content if isinstance(self.body, bytes) else response.json()
+        headers = {name: value for name, value in response.headers.items() if name not in _OWN_HEADERS}
+        assert (response.status_code, headers, body) == (self.status, expected, self.body)
+        assert response.headers["X-Request-Id"] == REQUEST_ID
+        assert response.headers.get_list("Content-Length") in ([], [str(len(response.content))])
 
 
 _OWN_HEADERS = ("content-length", "x-request-id", "transfer-encoding")
@@ -121,7 +121,7 @@ _OWN_HEADERS = ("content-length", "x-request-id", "transfer-encoding")
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request by a name, and the answer that the contract has to it."""
+    """A request by a name, and the response that the contract has to it."""
 
     name: str
     request: Request
@@ -131,21 +131,21 @@ class Exchange:
         return self.name if len(self.name) < 200 else f"{self.name[:200]}..."
 
 
-def problem(status: int, detail: str, **members: Any) -> Reply:
+def problem(status: int, detail: str, **properties: Any) -> Reply:
     """A problem, whole."""
     titles = {401: "Unauthorized", 403: "Forbidden", 418: "I'm a Teapot", 422: "Unprocessable Content", **TITLES}
     body = {"type": "about:blank", "title": titles[status], "status": status, "detail": detail}
-    return Reply(status, body | members, PROBLEM)
+    return Reply(status, body | properties, PROBLEM)
 
 
 def refused(*errors: tuple[str, str, str]) -> Reply:
     """400 with these violations: place, name, detail."""
-    members = [{place: at, "detail": detail} for place, at, detail in errors]
+    properties = [{place: at, "detail": detail} for place, at, detail in errors]
     if len(errors) > 1:
-        return problem(400, f"The request has {len(errors)} violations; see errors.", errors=members)
+        return problem(400, f"The request has {len(errors)} violations; see errors.", errors=properties)
     ((place, at, detail),) = errors
     subject = f"{at}:" if at else {"pointer": "The body", "parameter": "The query string"}[place]
-    return problem(400, f"{subject} {detail}", errors=members)
+    return problem(400, f"{subject} {detail}", errors=properties)
 
 
 def broken() -> Reply:

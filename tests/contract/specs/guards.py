@@ -1,4 +1,4 @@
-"""Who may do what in the pet store: what the spec's security schemes name."""
+"""Who may do what in the pet store: what the contract's security schemes name."""
 
 from typing import Any
 

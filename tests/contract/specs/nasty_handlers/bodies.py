@@ -1,4 +1,4 @@
-"""Operations with the tag `bodies`: each answers what it was sent."""
+"""Operations with the tag `bodies`: each responses what it was sent."""
 
 import asyncio
 import uuid

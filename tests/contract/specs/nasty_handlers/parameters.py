@@ -1,4 +1,4 @@
-"""Operations with the tag `parameters`: each answers what it was given."""
+"""Operations with the tag `parameters`: each responses what it was given."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Operations with the tag `names`: each answers what it was given, by the names that it knows."""
+"""Operations with the tag `names`: each responses what it was given, by the names that it knows."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def post_named(
     x_request_kind: str | None = None,
     id_: int | None = None,
 ) -> Echo:
-    """With a body, whose members keep their names."""
+    """With a body, whose properties keep their names."""
     return locals()
 
 

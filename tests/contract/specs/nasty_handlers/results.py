@@ -1,4 +1,4 @@
-"""Operations with the tag `answers`: the ways in which a handler can answer."""
+"""Operations with the tag `responses`: the ways in which a handler can response."""
 
 import asyncio
 import threading
@@ -47,7 +47,7 @@ def _closing() -> Any:
     return response
 
 
-ANSWERS: dict[str, Callable[[], Any]] = {
+RESULTS: dict[str, Callable[[], Any]] = {
     "data": lambda: K,
     "one": lambda: (K,),
     "wrong": lambda: {"kind": 1},
@@ -85,9 +85,9 @@ ANSWERS: dict[str, Callable[[], Any]] = {
 }
 
 
-def get_answer(kind: str) -> Any:
+def get_result(kind: str) -> Any:
     """In one form."""
-    return ANSWERS[kind]()
+    return RESULTS[kind]()
 
 
 class Point(NamedTuple):
@@ -182,7 +182,7 @@ async def get_async(kind: str) -> Any:
 
 
 async def get_pieces() -> AsyncIterator[str]:
-    """Pieces of an asynchronous answer."""
+    """Pieces of an asynchronous response."""
     for piece in ("a", "b"):
         await asyncio.sleep(0)
         yield piece
