@@ -1,10 +1,10 @@
-# Two images from one file: `web` (Gunicorn and the application) and `nginx` (the edge). docker-compose.yml builds both.
+# Two images: `web` (Gunicorn and the application) and `nginx` (the reverse proxy). docker-compose.yml builds both.
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
 
-# pip and the compiler (gunicorn-h1c comes as C source) stay behind in this stage. The dependencies come first: they
-# change less often than the code.
+# Only this stage contains pip and the compiler (gunicorn-h1c is distributed as C source). Dependencies are installed
+# first, because they change less often than the code.
 FROM ${PYTHON_IMAGE} AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
@@ -23,11 +23,11 @@ COPY contract/ contract/
 COPY db/ db/
 COPY handlers/ handlers/
 COPY app/ app/
-# What nginx serves by itself.
+# The static files for nginx.
 RUN /venv/bin/python -m app.static /static
-# The part of nginx's configuration that follows from the contract.
+# The part of nginx's configuration that is generated from the contract.
 RUN /venv/bin/python -m app.edge /edge
-# Compiled here, because the root file system is read-only when it runs; checked by hash, so that dates do not matter.
+# Compile now, because the root file system is read-only later. Unchecked hashes make the result independent of dates.
 RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib app contract db handlers
 
 
@@ -38,7 +38,7 @@ ENV PATH=/venv/bin:$PATH \
     HOST=0.0.0.0 \
     PORT=8000 \
     DATABASE_URL=sqlite:////data/items.db
-# A new volume takes its owner from here.
+# A new volume copies the owner of this folder.
 RUN install -d -o 10001 -g 10001 /data
 COPY --from=build /venv /venv
 COPY --from=build /srv /srv
@@ -48,7 +48,7 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=4)"]
-# SIGTERM, which is what `docker stop` sends, lets Gunicorn finish what it has begun.
+# `docker stop` sends SIGTERM, and Gunicorn then finishes the running requests.
 CMD ["gunicorn", "app:app"]
 
 
@@ -63,6 +63,6 @@ USER 10002:10002
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["/etc/nginx/healthcheck"]
-# SIGTERM would drop what nginx has begun.
+# SIGQUIT lets nginx finish the running requests; SIGTERM would abort them.
 STOPSIGNAL SIGQUIT
 CMD ["nginx", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]

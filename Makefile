@@ -1,4 +1,4 @@
-# Every command, for people and for CI alike. `make` lists them.
+# All commands, for people and CI. `make` lists them.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -10,11 +10,11 @@ help:  ## List all commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .venv/runtime: requirements/run.txt requirements/fast.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=…")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required; set PYTHON=… to choose another Python")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fast.txt >/dev/null 2>&1 \
-	  || echo "No C compiler: Gunicorn parses HTTP in Python, which is slower and otherwise the same."
+	  || echo "The C parser could not be built: Gunicorn will parse HTTP in Python, with the same results but more slowly."
 	touch $@
 
 .venv/dev: requirements/dev.txt .venv/runtime
@@ -26,18 +26,18 @@ help:  ## List all commands
 	touch $@
 
 .PHONY: run
-run: .venv/runtime  ## Set everything up and serve on http://127.0.0.1:8000 with SQLite
+run: .venv/runtime  ## Install the service and serve on http://127.0.0.1:8000 with SQLite
 	exec $(BIN)/gunicorn app:app
 
 .PHONY: dev
-dev: .venv/runtime  ## Serve with one worker that starts anew when the code or the spec changes
+dev: .venv/runtime  ## Serve with one worker that restarts when the code or the contract changes
 	RELOAD=on exec $(BIN)/gunicorn app:app
 
 .PHONY: test
-test: .venv/dev  ## Set everything up and pass the tests (in process; minutes)
+test: .venv/dev  ## Install the test tools and run the tests (in process; takes minutes)
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=auto $(ARGS)
 
-# Node.js comes from PyPI as well, so that everyone has the same.
+# Node.js also comes from PyPI, so everyone uses the same version.
 TOOLS := .venv-tools/bin
 .venv-tools/ready: requirements/tools.txt package.json package-lock.json .npmrc
 	test -x $(TOOLS)/python || $(PYTHON) -m venv .venv-tools
@@ -46,7 +46,7 @@ TOOLS := .venv-tools/bin
 	touch $@
 
 .PHONY: sdk
-sdk: sdk/ready  ## Generate clients in Python and TypeScript below sdk/ (docs/sdk.md says how to use them)
+sdk: sdk/ready  ## Generate Python and TypeScript clients in sdk/ (see docs/sdk.md)
 
 sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
 	rm -rf sdk/python sdk/typescript
@@ -61,21 +61,21 @@ mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='
 	set -f; $(BIN)/python -m tools.mutation $(ARGS)
 
 .PHONY: e2e
-e2e: .venv/dev sdk/ready  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker, clients (says what it skips)
+e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-# What is said on the command line alone, so that nothing in the environment can turn a reader into a writer.
+# Set only on the command line, so that no environment variable can enable writing.
 MODE := read
 CASES := 100
 ROUNDS := 1
-INSTANCE = $(or $(URL),$(error Say which instance, as in: make conformance URL=http://127.0.0.1:8000))
+INSTANCE = $(or $(URL),$(error URL is required, for example: make conformance URL=http://127.0.0.1:8000))
 .PHONY: conformance
-conformance: .venv/dev  ## Run property tests against the instance at URL=…; MODE=read (default) writes nothing
+conformance: .venv/dev  ## Run property tests against the instance at URL=…; MODE=read (default) changes no data
 	@$(BIN)/python -m tools.conformance '$(INSTANCE)' --mode $(MODE) --cases $(CASES) --rounds $(ROUNDS) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPORTS),--reports '$(REPORTS)')
 
 .PHONY: lint
-lint: .venv/dev lint-contract  ## Check types, style and the spec
+lint: .venv/dev lint-contract  ## Check types, style and the contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -85,14 +85,14 @@ lint-bench: .venv/dev .venv-bench/ready  ## Check the types of the benchmarks' p
 	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks/peers/*.py
 
 .PHONY: lint-contract
-lint-contract: .venv-tools/ready  ## Check the spec alone, with Spectral and Redocly
+lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly
 	PATH="$$PWD/$(TOOLS):$$PATH" node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml
 	PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 	  node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml
 
 BASE ?= HEAD~1
 .PHONY: contract-diff
-contract-diff: .venv/runtime  ## Say what changed in the spec since BASE (HEAD~1), and fail if it breaks clients
+contract-diff: .venv/runtime  ## List the changes of the contract since BASE (HEAD~1); fail if they break clients
 	$(BIN)/python -m tools.contract_diff '$(BASE)' openapi/items.yaml
 
 .PHONY: resource
@@ -101,7 +101,7 @@ resource: .venv/dev  ## Add the resource NAME=tags, whose schema Tag (or SCHEMA=
 	  $(if $(SCHEMA),--schema '$(SCHEMA)')
 
 .PHONY: format
-format: .venv/dev  ## Put the code into the project's format
+format: .venv/dev  ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
@@ -110,7 +110,7 @@ COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-has
   --no-header --no-annotate --quiet $(ARGS)
 
 .PHONY: lock
-lock: .venv/dev  ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade takes newer versions)
+lock: .venv/dev  ## Lock the dependencies of pyproject.toml with hashes; ARGS=--upgrade takes newer versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) pyproject.toml --output-file requirements/run.txt
 	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group dev --output-file requirements/dev.txt
@@ -120,7 +120,7 @@ lock: .venv/dev  ## Lock the dependencies of pyproject.toml in requirements/ (AR
 	$(COMPILE) --group tools --output-file requirements/tools.txt
 
 BENCH := .venv-bench/bin
-# Python 3.13, as in the image, where there is one that runs.
+# Python 3.13 if installed, because the image uses it.
 BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3.13.*/bin/python3.13; do \
   "$$python" -c '' 2>/dev/null && echo "$$python"; done) $(PYTHON))
 
@@ -130,29 +130,29 @@ BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3
 	touch $@
 
 .PHONY: bench
-bench: .venv-bench/ready  ## Measure the service beside its peers (needs wrk; about 15 minutes)
+bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 15 minutes)
 	$(BENCH)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: .venv-bench/ready  ## Measure how cost grows, up to 10 million rows
+bench-scale: .venv-bench/ready  ## Measure how the cost grows with the table, up to 10 million rows
 	$(BENCH)/python -m benchmarks.scale $(ARGS)
 
 .PHONY: bench-memory
-bench-memory: .venv-bench/ready  ## Watch the workers' memory under a long load
+bench-memory: .venv-bench/ready  ## Measure the memory of the workers under a long load
 	$(BENCH)/python -m benchmarks.memory $(ARGS)
 
 .PHONY: bench-edge
-bench-edge: .venv-bench/ready  ## Measure what nginx adds
+bench-edge: .venv-bench/ready  ## Measure the cost of nginx
 	$(BENCH)/python -m benchmarks.edge $(ARGS)
 
 .PHONY: bench-contract
-bench-contract: .venv-bench/ready  ## Measure what a contract's size costs at the start, up to 1,000 operations
+bench-contract: .venv-bench/ready  ## Measure the start with contracts of up to 1,000 operations
 	$(BENCH)/python -m benchmarks.contract $(ARGS)
 
 .PHONY: profile
-profile: .venv-bench/ready  ## Show where a request's time goes
+profile: .venv-bench/ready  ## Show the time of a request by folder, package and function
 	$(BENCH)/python -m benchmarks.profile $(ARGS)
 
 .PHONY: clean
-clean:  ## Remove what was set up; the database in var/ stays
+clean:  ## Remove everything that was installed or generated; keep the database in var/
 	rm -rf mutants .venv .venv-bench .venv-tools node_modules sdk/ready sdk/python sdk/typescript .mypy_cache .pytest_cache .ruff_cache .hypothesis

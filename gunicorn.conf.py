@@ -1,4 +1,4 @@
-"""Gunicorn's settings: https://gunicorn.org/reference/settings/. What a user may set comes from `app.settings`."""
+"""Gunicorn's settings (https://gunicorn.org/reference/settings/). `app.settings` has those that users can change."""
 
 import gc
 import signal
@@ -18,23 +18,24 @@ except SettingsError as error:
 
 
 def on_starting(_server: Any) -> None:
-    """Make sure of the database before any worker is there: one message ends a start that cannot succeed."""
+    """Check the database before the first worker starts, so that a start that cannot succeed ends with one message."""
     database = Database(_settings.database_url)
     try:
         database.create()
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        sys.exit(f"The service cannot start. The database cannot be used: {reason}")
+        sys.exit(f"The service cannot start. The database is unavailable: {reason}")
     finally:
         database.close()
 
 
 def post_fork(server: Any, _worker: Any) -> None:
-    """Leave what was loaded before the fork alone; and end a worker that is told to before it has its own handlers.
+    """Exclude objects from before the fork from garbage collection, and handle an early SIGTERM.
 
-    The main process's, until then, swallow it: SIGTERM shortly after a start would take the whole `graceful_timeout`.
+    Until a worker installs its own signal handlers, it has those of the main process, which only queue the signal.
+    Stopping the service right after its start would then take the whole `graceful_timeout`.
     """
-    gc.freeze()  # what the application is made of stays: no collection has to go through it, nor to unshare its memory
+    gc.freeze()  # these objects live as long as the worker: scanning them takes time and copies shared memory
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while not server.SIG_QUEUE.empty():
         if server.SIG_QUEUE.get() == signal.SIGTERM:
@@ -44,27 +45,28 @@ def post_fork(server: Any, _worker: Any) -> None:
 wsgi_app = "app:app"
 bind = f"{_settings.host}:{_settings.port}"
 
-# Gunicorn's own asgi worker (with gunicorn_h1c and uvloop), rather than uvicorn-worker: it keeps to graceful_timeout,
-# and passes the fault tests of tests/e2e/test_server.py. The subclass answers in problem details.
+# A subclass of Gunicorn's asgi worker (with gunicorn_h1c and uvloop) that sends problem details. Unlike uvicorn-worker,
+# the asgi worker honours graceful_timeout and passes the fault tests in tests/e2e/test_server.py.
 worker_class = "app.worker.Worker"
 workers = 1 if _settings.reload else _settings.web_concurrency
 asgi_lifespan = "on"
 
-# Compiled once, then forked. A change of code needs a restart; SIGHUP renews the workers and reads this file again.
+# Compile the contract once, before the fork. SIGHUP replaces the workers and reloads this file; new code needs a
+# restart.
 preload_app = not _settings.reload
 reload = _settings.reload
 reload_extra_files = [str(path) for path in (ROOT / "openapi").glob("*.yaml")]
 
-timeout = 30  # seconds without a sign of life after which a worker is killed and replaced
+timeout = 30  # seconds after which a worker that does not respond is killed and replaced
 graceful_timeout = _settings.graceful_timeout
-keepalive = 75  # seconds; longer than nginx keeps idle connections (60), so that nginx never sends into a closed one
+keepalive = 75  # seconds; longer than nginx's 60, so that nginx never sends a request on a closed connection
 backlog = 2048
 
-limit_request_line = 8190  # bytes; 414 beyond
-limit_request_fields = 64  # headers; 431 beyond
-limit_request_field_size = 8190  # bytes each; 431 beyond
+limit_request_line = 8190  # bytes; a longer line is a 414
+limit_request_fields = 64  # headers; more headers are a 431
+limit_request_field_size = 8190  # bytes per header; a longer header is a 431
 
-control_socket_disable = True  # nothing here is steered while it runs, and the root file system may be read-only
+control_socket_disable = True  # not used, and the root file system may be read-only
 
 logger_class = "app.logs.GunicornLogger"
 logconfig_dict = configuration(_settings.log_level)

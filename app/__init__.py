@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> FlaskApp:
 
 
 def _executor(database: Database) -> ThreadPoolExecutor | None:
-    """SQLite answers sooner than a thread could be asked; a database on the network is waited for on threads."""
+    """Return the threads that wait for a database on the network. SQLite is faster than a switch of threads."""
     return None if database.is_sqlite else ThreadPoolExecutor(database.connections, "handler")
 
 
@@ -62,8 +62,8 @@ def _lifespan(database: Database) -> Callable[[Any], AbstractAsyncContextManager
         try:
             database.create()
         except (DatabaseError, OSError) as error:
-            # A worker that starts while the database is away answers 503, like the others. If this stopped it, Gunicorn
-            # would stop them all; a start that cannot succeed has ended before (gunicorn.conf.py).
+            # A worker that starts while the database is unavailable responds with 503, like the others. If this stopped
+            # it, Gunicorn would stop them all. A start that cannot succeed fails earlier (gunicorn.conf.py).
             logger.warning("The database cannot be used yet: %r", error)
         yield
         database.close()

@@ -1,4 +1,4 @@
-"""Which exceptions have a problem of their own; every other one is a 500."""
+"""Maps exceptions to problems. An exception that is not in the map is a 500."""
 
 from sqlalchemy.exc import SQLAlchemyError
 

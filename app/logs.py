@@ -1,4 +1,4 @@
-"""Logging: one line an event, on stderr, each with the id of the request it belongs to."""
+"""Logging: one line per event on stderr, with the request id."""
 
 import logging
 import logging.config
@@ -10,25 +10,25 @@ from contract.serving.request_ids import request_id
 
 
 class RequestIdFilter(logging.Filter):
-    """Gives every record the id of the present request, or `-` outside of one."""
+    """Adds the id of the current request to every record, or `-` outside of a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Never drops a record."""
+        """Set `request_id` and keep the record."""
         record.request_id = request_id.get()
         return True
 
 
 class GunicornLogger(Logger):  # type: ignore[misc]  # Gunicorn has no types
-    """Gunicorn's logger, which would log every request as soon as there is a `logconfig_dict`."""
+    """Gunicorn's logger, but the access log is off without `accesslog`, even if there is a `logconfig_dict`."""
 
     @property
     def access_log_enabled(self) -> bool:
-        """Whether requests are logged: what `accesslog` says."""
+        """Return whether `accesslog` is set."""
         return bool(self.cfg.accesslog)
 
 
 def configuration(level: str) -> dict[str, Any]:
-    """The configuration of Python's logging, for the service and for Gunicorn alike."""
+    """Return the logging configuration of the service and of Gunicorn."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -41,12 +41,12 @@ def configuration(level: str) -> dict[str, Any]:
         "loggers": {
             "gunicorn.error": {"level": level.upper(), "handlers": [], "propagate": True},
             "gunicorn.access": {"level": "INFO", "handlers": [], "propagate": True},
-            # Connexion tells of every operation and every refused request what our own log says once
+            # Connexion logs every operation and every rejected request; the access log already has these.
             "connexion": {"level": "ERROR"},
         },
     }
 
 
 def configure(level: str) -> None:
-    """Set logging up."""
+    """Configure Python's logging."""
     logging.config.dictConfig(configuration(level))

@@ -1,4 +1,4 @@
-"""Everything that is not an operation of the contract, as Flask routes: the contract itself, and Swagger UI on it."""
+"""Flask routes for everything that is not an operation of the contract: the contract itself, and Swagger UI."""
 
 import json
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ UI_FILES = {
     "swagger-ui.css": swagger_ui_path,
     "swagger-ui-bundle.js": swagger_ui_path,
 }
-# Scripts and styles come from files of this service alone. Swagger UI sets its style attributes property by property,
-# which needs no 'unsafe-inline'. Trusted Types: no text is made into HTML, but where DOMPurify and initialize.js parse.
+# Allow only scripts and styles from files of this service. Swagger UI sets each style property by script, so it needs
+# no 'unsafe-inline'. Trusted Types: only DOMPurify and initialize.js may turn strings into HTML.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -32,36 +32,36 @@ CONTENT_SECURITY_POLICY = (
 
 
 def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any]) -> None:
-    """Add the pages. `source` is the contract's file as it is; `specification` is its content, references intact."""
+    """Add the pages. `source` is the contract file; `specification` is its parsed content, with references."""
     as_json = json.dumps(specification, indent=2, ensure_ascii=False).encode() + b"\n"
     files = {
         "openapi.yaml": SpecFile(source, "application/yaml"),
         "openapi.json": SpecFile(as_json, "application/json"),
     }
     about = {"name": specification["info"]["title"], "version": specification["info"]["version"]}
-    addresses = {"documentation": "/ui/", "openapi": "/openapi.json"}
-    addresses |= {path.strip("/"): path for path in specification["paths"] if "{" not in path}
+    paths = {"documentation": "/ui/", "openapi": "/openapi.json"}
+    paths |= {path.strip("/"): path for path in specification["paths"] if "{" not in path}
 
     @flask_app.get("/")
     def root() -> Any:
         accept = flask.request.accept_mimetypes
         if accept.quality("text/html") > accept.quality("application/json"):
-            answer = _redirect("/ui/", 302)
+            response = _redirect("/ui/", 302)
         else:
             mount = flask.request.root_path
-            links = {name: mount + path for name, path in addresses.items()}
-            answer = Response(json_body.encode({**about, **links}), mimetype="application/json")
-        answer.vary.update(["Accept", prefix.HEADER])
-        return answer
+            links = {name: mount + path for name, path in paths.items()}
+            response = Response(json_body.encode({**about, **links}), mimetype="application/json")
+        response.vary.update(["Accept", prefix.HEADER])
+        return response
 
-    @flask_app.get("/ui")  # Flask's own redirect would be absolute, with the Host that the client names
+    @flask_app.get("/ui")  # Flask's own redirect would be absolute, with the Host header of the client
     def ui() -> Any:
         return _redirect("/ui/", 308)
 
     @flask_app.get("/<any('openapi.yaml', 'openapi.json'):name>")
     def openapi(name: str) -> Any:
         file = files[name]
-        response = Response(file.below(flask.request.root_path), mimetype=file.media_type)
+        response = Response(file.with_prefix(flask.request.root_path), mimetype=file.media_type)
         response.headers["Cache-Control"] = "no-cache"
         response.vary.add(prefix.HEADER)
         response.add_etag()
@@ -79,14 +79,14 @@ def _add_swagger_ui(flask_app: Flask) -> None:
         if name not in UI_FILES:
             flask.abort(404)
         seconds = 0 if name == "index.html" else 3600
-        response = flask.send_from_directory(UI_FILES[name], name)  # given a max_age, Flask would add Expires
+        response = flask.send_from_directory(UI_FILES[name], name)  # with a max_age, Flask would add Expires
         response.headers["Cache-Control"] = f"max-age={seconds}" if seconds else "no-cache"
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
 
 
 def _redirect(path: str, code: int) -> Any:
-    """A redirect within the service, wherever it is mounted; no host is named."""
-    answer = flask.redirect(flask.request.root_path + path, code)
-    answer.vary.add(prefix.HEADER)
-    return answer
+    """Redirect to a path of this service, below its mount point. The URL has no host, so clients cannot forge it."""
+    response = flask.redirect(flask.request.root_path + path, code)
+    response.vary.add(prefix.HEADER)
+    return response

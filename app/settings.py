@@ -1,4 +1,4 @@
-"""Settings: read from the environment once, checked before anything starts."""
+"""The settings, read from environment variables and checked before the service starts."""
 
 import os
 import re
@@ -15,7 +15,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 class SettingsError(Exception):
-    """One or more settings are not usable; the message names each with what it should be."""
+    """One or more settings are invalid. The message lists each with what is expected."""
 
 
 def _database_url(text: str) -> URL:
@@ -57,7 +57,7 @@ def _without_password(text: str) -> str:
 
 
 def _setting(default: str, parse: Callable[[str], Any], meaning: str) -> Any:
-    """Make the field of one setting."""
+    """Create the field of one setting."""
     return field(
         default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "means": meaning}
     )
@@ -65,33 +65,31 @@ def _setting(default: str, parse: Callable[[str], Any], meaning: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set. Each field is read from the environment variable of its name in upper case."""
+    """The settings. Each field is read from the environment variable with its name in upper case."""
 
     database_url: URL = _setting(
         f"sqlite:///{ROOT}/var/items.db",
         _database_url,
-        "Where the items are kept: `sqlite:///FILE` or `postgresql://…`.",
+        "The database: `sqlite:///FILE` or `postgresql://…`.",
     )
-    host: str = _setting("127.0.0.1", str, "The address to listen on.")
-    port: int = _setting("8000", _whole_number(0, 65535), "The port to listen on; 0 takes a free one.")
-    web_concurrency: int = _setting("2", _whole_number(1, 256), "How many worker processes serve.")
-    log_level: str = _setting("info", _one_of(*LOG_LEVELS), "From which level on things are logged.")
-    access_log: bool = _setting("on", _switch, "Whether every request is logged: `on` or `off`.")
+    host: str = _setting("127.0.0.1", str, "The IP address or host name to listen on.")
+    port: int = _setting("8000", _whole_number(0, 65535), "The port to listen on; 0 picks a free port.")
+    web_concurrency: int = _setting("2", _whole_number(1, 256), "The number of worker processes.")
+    log_level: str = _setting("info", _one_of(*LOG_LEVELS), "The lowest level that is logged.")
+    access_log: bool = _setting("on", _switch, "Whether to log every request: `on` or `off`.")
     validate_responses: str = _setting(
         "enforce",
         _one_of("enforce", "log"),
-        "What becomes of an answer that breaks the contract: a 500 (`enforce`), or a line in the log (`log`).",
+        "What happens when a response violates the contract: a 500 (`enforce`) or a log entry (`log`).",
     )
     graceful_timeout: int = _setting(
-        "30", _whole_number(1, 3600), "Seconds that requests under way have to finish when the service stops."
+        "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )
-    reload: bool = _setting(
-        "off", _switch, "Whether the service starts anew when its code or its spec changes: `on` or `off`."
-    )
+    reload: bool = _setting("off", _switch, "Whether to restart when the code or the contract changes: `on` or `off`.")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings of this environment; empty variables count as not set. Raises `SettingsError`."""
+        """Read the settings from environment variables; an empty one counts as not set. Raises `SettingsError`."""
         values: dict[str, Any] = {}
         wrong: list[str] = []
         for setting in fields(cls):
@@ -102,5 +100,5 @@ class Settings:
                 except ValueError as error:
                     wrong.append(f"  - {setting.name.upper()} {error}; it is {_without_password(text)!r}")
         if wrong:
-            raise SettingsError("These settings cannot be used:\n" + "\n".join(wrong))
+            raise SettingsError("These settings are invalid:\n" + "\n".join(wrong))
         return cls(**values)

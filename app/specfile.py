@@ -1,4 +1,4 @@
-"""The spec as it is served: the file as it is, and below a prefix with `servers` that say so."""
+"""The contract file as it is served: unchanged, or with a path prefix in `servers`."""
 
 import io
 import re
@@ -12,14 +12,14 @@ _PATH = re.compile("/(?!/)")
 
 
 class SpecFile:
-    """The spec in one form, YAML or JSON (which is YAML, too), with its media type."""
+    """The contract as YAML or JSON (which is valid YAML), with its media type."""
 
     def __init__(self, content: bytes, media_type: str) -> None:
         self.content = content
         self.media_type = media_type
 
-    def below(self, prefix: str) -> bytes:
-        """The file as it is to be read below a prefix: the URLs of servers that name no host begin with it."""
+    def with_prefix(self, prefix: str) -> bytes:
+        """Return the file with `prefix` in front of each server URL that has no host."""
         if not prefix:
             return self.content
         text, written = self._text, io.StringIO()
@@ -36,7 +36,7 @@ class SpecFile:
 
     @cached_property
     def _urls(self) -> list[yaml.ScalarNode]:
-        """Where the URLs of `servers` stand in the file."""
+        """The nodes of the server URLs without a host, with their positions in the file."""
         document: Any = yaml.compose(self._text, Loader=SafeLoader)
         servers = (value for key, value in document.value if key.value == "servers")
         pairs = (pair for sequence in servers for server in sequence.value for pair in server.value)

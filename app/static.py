@@ -1,4 +1,4 @@
-"""Swagger UI's files in a folder, with compressed copies, for nginx to serve: `python -m app.static FOLDER`."""
+"""Writes Swagger UI's files and compressed copies to a folder for nginx: `python -m app.static FOLDER`."""
 
 import argparse
 import gzip
@@ -8,7 +8,7 @@ from app.pages import UI_FILES
 
 
 def write(folder: Path) -> None:
-    """Write the files of `/ui/` into `folder`/ui, and beside each that gets smaller by it a `.gz`."""
+    """Write the files of `/ui/` to `folder`/ui, with a `.gz` copy of each file that compression makes smaller."""
     ui = folder / "ui"
     ui.mkdir(parents=True, exist_ok=True)
     for name, source in UI_FILES.items():

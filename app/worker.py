@@ -1,8 +1,8 @@
-"""Gunicorn's `asgi` worker, with problem details for its own errors and without idle connections at its end. It hears
-`X-Forwarded-Prefix` of those whose `X-Forwarded-Proto` Gunicorn believes.
+"""Gunicorn's `asgi` worker, with problem details, path prefixes and a shutdown that does not wait for idle connections.
 
-Requests that are not HTTP (a Content-Length that is not a number, headers beyond the limits) never reach the
-application: the server's protocol answers them, and here is the one place where it can be told how.
+Requests that are not valid HTTP (an invalid Content-Length, headers beyond the limits) never reach the application.
+Gunicorn's protocol class responds to them, and has no setting for the format. `X-Forwarded-Prefix` is trusted only from
+the proxies whose `X-Forwarded-Proto` Gunicorn trusts.
 """
 
 import asyncio
@@ -28,23 +28,22 @@ _DETAILS = {
 
 
 class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
-    """Gunicorn's HTTP/1.1 protocol; the form of its errors is ours, and who is connected is known."""
+    """Gunicorn's HTTP/1.1 protocol, with problem details as errors. The worker knows all open connections."""
 
     def connection_made(self, transport: Any) -> None:
-        """A client has connected."""
+        """Register the connection."""
         self.worker.protocols.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A client is gone."""
+        """Unregister the connection."""
         self.worker.protocols.discard(self)
         super().connection_lost(exc)
 
     async def _handle_connection(self) -> None:
-        """Serve a connection to its end, and then let go of what leads back here.
+        """Serve the connection, then drop the parser, which refers back to this object.
 
-        Python's collector does not see into the C parser, which has callbacks: without this, every connection that
-        there ever was would stay in memory.
+        Python's garbage collector cannot follow references in the C parser, so every connection would stay in memory.
         """
         try:
             await super()._handle_connection()
@@ -52,7 +51,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             self._callback_parser = None
 
     def close_if_idle(self) -> None:
-        """Close the connection if it has served a request and none is under way; a new one may have sent its first."""
+        """Close the connection if it is idle and has served a request. A new one may be about to send its first."""
         if self._awaiting_request and self.req_count > 1:
             self._close_transport()
 
@@ -71,49 +70,49 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         self._safe_write(head.encode("latin-1") + b"\r\n" + body)
 
     def _build_http_scope(self, *args: Any) -> dict[str, Any]:
-        """What the application is told of a request. `_forwarded_trust` is empty for peers that are not believed."""
+        """Build the ASGI scope. `_forwarded_trust` is empty for clients that are not trusted proxies."""
         scope: dict[str, Any] = super()._build_http_scope(*args)
         if self._forwarded_trust[0]:
             prefix.restore(scope)
         return scope
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:
-        """The contract has no WebSockets: a request to upgrade is served as what it is without (RFC 9110 §7.8)."""
+        """Ignore upgrades to WebSocket, because the contract has none (RFC 9110 §7.8)."""
         return False
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
-    """The `asgi` worker with that protocol."""
+    """The `asgi` worker with this protocol."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.protocols: set[Protocol] = set()
 
     def init_signals(self) -> None:
-        """Leave each signal to its default until the loop runs: uvloop forgets what comes before."""
+        """Use the default signal handlers until the event loop runs, because uvloop loses earlier signals."""
         for number in self.SIGNALS:
             signal.signal(number, signal.SIG_DFL)
 
     async def _serve(self) -> None:
         super().init_signals()
-        # Gunicorn has settings neither for the protocol nor for the reason phrases, of which it knows but some.
-        gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- or it is noted on the subclass
+        # Gunicorn has no setting for the protocol class or the reason phrases, and lacks some of the phrases.
+        gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
         gasgi.ASGIProtocol = Protocol
         phrases = {int(status): status_title(status) for status in HTTPStatus}
-        gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no other way in
+        gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no public name
         await super()._serve()
 
     async def _shutdown(self) -> None:
-        """Finish the requests under way, and do not wait for connections on which there is none.
+        """Finish the running requests, and close idle connections.
 
-        Who is connected by then but not yet accepted would be sent away when the listening sockets are closed.
+        Accept pending connections first: closing the listeners would reset them.
         """
         listeners = [listener.sock.dup() for listener in self.sockets]
         for server in self.servers:
             server.close()
-        await asyncio.sleep(0)  # the loop closes the sockets that the servers had: those here are the last
-        waiting = [connection for listener in listeners for connection in _accept_all(listener)]
-        for connection in waiting:
+        await asyncio.sleep(0)  # now the event loop has closed its sockets, and these copies are the last ones
+        pending = [connection for listener in listeners for connection in _accept_all(listener)]
+        for connection in pending:
             await self.loop.connect_accepted_socket(lambda: Protocol(self), connection)
         for protocol in list(self.protocols):
             protocol.close_if_idle()
@@ -121,7 +120,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
 
 def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
-    """Everyone who waits; the socket is closed in the same breath, so that nobody queues up in between."""
+    """Accept pending connections, then close the listener at once, so that no further connection can queue."""
     listener.settimeout(0)
     with listener, contextlib.suppress(OSError):
         while True:

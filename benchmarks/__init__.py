@@ -1,1 +1,1 @@
-"""The service beside its peers: what a request costs, and how that cost grows."""
+"""The service compared with its peers: the cost of a request, and how this cost grows."""

@@ -18,13 +18,13 @@ PLOTTED = ("get-one", "get-50", "post", "patch")
 
 
 def main() -> None:
-    """Run the rounds; print the report, and keep it with its plot when nothing was left out."""
+    """Run the rounds, print the report, and save it with its plot if the run was complete."""
     options = parse(sys.argv[1:])
     contestants = [one for one in CONTESTANTS if one.key in options.peers]
     scenarios = [one for one in SCENARIOS if one.key in options.scenarios]
     figures = Figures()
     for number in range(options.rounds):
-        # Every second round runs backwards, so that nobody always follows the same neighbour.
+        # Every second round has the opposite order, so that no contestant always follows the same one.
         for contestant in contestants[:: -1 if number % 2 else 1]:
             print(f"round {number + 1}: {contestant.label}", file=sys.stderr)
             for place in (MEMORY, DISK):
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def plot(figures: Figures) -> str:
-    """CPU per request of all contestants, as SVG."""
+    """Return the CPU per request of all contestants as SVG."""
     panels = [
         (scenario.title, [(one.label, figures.cpu(one, scenario)) for one in CONTESTANTS])
         for scenario in SCENARIOS
@@ -56,7 +56,7 @@ def measure(
     seconds: int,
     figures: Figures,
 ) -> None:
-    """Start a contestant on fresh data, check and load it scenario by scenario, note the figures."""
+    """Start a contestant with new data, check and load each scenario, and record the figures."""
     with copy(place=place) as database, serve(contestant, database) as server:
         for scenario in scenarios:
             request = scenario.on(server)
@@ -69,7 +69,7 @@ def measure(
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options."""
+    """Parse the options."""
     peers = [one.key for one in CONTESTANTS]
     scenarios = [one.key for one in SCENARIOS]
     parser = load.parser("benchmarks", __doc__)

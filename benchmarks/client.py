@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, for the checks."""
+"""One HTTP request and its response, for the checks."""
 
 import json
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An HTTP answer."""
+class Response:
+    """An HTTP response."""
 
     status: int
     headers: HTTPMessage
     body: bytes
 
     def json(self) -> Any:
-        """The body, decoded."""
+        """Parse the body as JSON."""
         return json.loads(self.body)
 
 
@@ -28,12 +28,12 @@ def request(
     path: str,
     body: str | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """Send a request to the loopback interface on a connection of its own."""
+) -> Response:
+    """Send a request to the loopback interface on a new connection."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        return Response(response.status, response.headers, response.read())
     finally:
         connection.close()

@@ -1,6 +1,6 @@
-"""Databases to measure on: the same rows for everyone, in the service's own schema.
+"""Databases with the same rows for all contestants, in the service's own schema.
 
-They are kept in var/bench/ and built only when missing or of another schema; servers get copies.
+They are kept in var/bench/ and built only if they are missing or have another schema. Servers get copies.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from db.engine import Database
 SCRATCH = Path(__file__).parent.parent / "var" / "bench"
 ROWS = 1_000
 BYTES_PER_ROW = 400
-# Two places for a database: with a disk's fsync in every write, and without.
+# Two folders for a database: with a disk's fsync in every write, and without.
 DISK = SCRATCH
 MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's tmpfs; only folders made by tempfile are used in it
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def item(item_id: int) -> dict[str, Any]:
-    """The item of that id, as an answer has it. Every tenth has no description."""
+    """Return the item with this id as in a response. Every tenth item has no description."""
     created = (EPOCH + timedelta(seconds=item_id)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
         "id": item_id,
@@ -40,7 +40,7 @@ def item(item_id: int) -> dict[str, Any]:
 
 
 def prepare(rows: int = ROWS) -> Path:
-    """The database of that many rows, ids 1 to `rows`."""
+    """Return the path of a database with this number of rows, with the ids 1 to `rows`."""
     version = hashlib.sha256(Path(schema.__file__).read_bytes()).hexdigest()[:8]
     path = SCRATCH / f"rows-{rows}-{version}.sqlite"
     if not path.exists():
@@ -55,14 +55,14 @@ def prepare(rows: int = ROWS) -> Path:
 
 
 def require_space(place: Path, rows: int) -> None:
-    """Stop when there is no room for a database of that many rows."""
+    """Stop if there is not enough disk space for a database with this number of rows."""
     needed = rows * BYTES_PER_ROW
     if shutil.disk_usage(place).free < needed:
         raise SystemExit(f"{rows} rows need {needed / 1e9:.1f} GB in {place}, which are not free.")
 
 
 def build(path: Path, rows: int) -> None:
-    """Create the schema in a new file and fill it."""
+    """Create the schema in a new file and insert the rows."""
     database = Database(make_url(f"sqlite:///{path}"))
     database.create()
     database.close()
@@ -79,13 +79,13 @@ def build(path: Path, rows: int) -> None:
 
 
 def items(rows: int) -> Iterator[dict[str, Any]]:
-    """The items 1 to `rows`."""
+    """Yield the items 1 to `rows`."""
     return map(item, range(1, rows + 1))
 
 
 @contextmanager
 def copy(rows: int = ROWS, place: Path = MEMORY) -> Iterator[Path]:
-    """A fresh copy of the prepared database in a folder, removed afterwards with its write-ahead log."""
+    """Copy the prepared database to a new folder, and remove it afterwards with its write-ahead log."""
     prepared = prepare(rows)
     require_space(place, rows)
     with TemporaryDirectory(prefix="bench-", dir=place) as folder:

@@ -1,4 +1,4 @@
-"""The service behind its nginx: what the edge adds. `python -m benchmarks.edge`."""
+"""The cost of nginx: the service alone and behind its nginx. `python -m benchmarks.edge`."""
 
 import re
 import shutil
@@ -20,14 +20,14 @@ from benchmarks.server import CHECKOUT, HOST, Server, free_port, serve
 
 MEASURED = ("get-one", "get-50", "post", "304")
 HOW = """\
-The service alone and behind nginx with the configuration of `nginx/`, in one run, with the same load; only the port,
-the service's address and the rate limit per address are other than there. CPU is in µs per request, the smallest of
-{rounds} rounds of {seconds} s; the rest is the median. Load generator, nginx and service share the machine's cores.
-The database lies in memory."""
+The service alone and behind nginx, in one run and with the same load. The configuration is that of `nginx/`, except the
+port, the upstream and the rate limit per IP address. CPU is in µs per request, the smallest of {rounds} rounds of
+{seconds} s; everything else is the median. Load generator, nginx and service share the machine's cores. The database is
+in memory."""
 
 
 def main() -> None:
-    """Measure, print, and keep the page."""
+    """Measure, print the report and save it."""
     options = load.parser("benchmarks.edge", __doc__).parse_args()
     samples = measure(options.rounds, options.seconds)
     cpu_head = ["CPU per request, µs", "service alone", "service behind nginx", "nginx", "together", "nginx adds"]
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def cpu_row(title: str, alone: list[Sample], through: list[Sample]) -> list[str]:
-    """The CPU figures of one scenario."""
+    """Return the CPU figures of one scenario."""
     least = min(sample.cpu for sample in alone)
     best = min(through, key=lambda sample: sample.cpu + sample.behind)
     together = best.cpu + best.behind
@@ -55,7 +55,7 @@ def cpu_row(title: str, alone: list[Sample], through: list[Sample]) -> list[str]
 
 
 def rate_row(title: str, alone: list[Sample], through: list[Sample]) -> list[str]:
-    """The rates and times of one scenario."""
+    """Return the rates and times of one scenario."""
     sides = (alone, through)
     return [
         title,
@@ -66,7 +66,7 @@ def rate_row(title: str, alone: list[Sample], through: list[Sample]) -> list[str
 
 
 def measure(rounds: int, seconds: int) -> dict[str, tuple[list[Sample], list[Sample]]]:
-    """The samples by scenario, alone and through nginx, one for each round."""
+    """Return the samples by scenario, alone and through nginx, one per round."""
     samples: dict[str, tuple[list[Sample], list[Sample]]] = defaultdict(lambda: ([], []))
     with copy() as database, serve(SERVICE, database) as service, edge(service.port) as nginx:
         for number in range(rounds):
@@ -80,7 +80,7 @@ def measure(rounds: int, seconds: int) -> dict[str, tuple[list[Sample], list[Sam
 
 @contextmanager
 def edge(upstream: int) -> Iterator[Server]:
-    """Nginx as the repository has it, on a free port, in front of what listens on the port `upstream`."""
+    """Run nginx with the files of the repository on a free port, in front of the port `upstream`."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     if program is None:
         raise SystemExit("nginx is not installed: apt-get install nginx")
@@ -91,7 +91,7 @@ def edge(upstream: int) -> Iterator[Server]:
         app_edge.write(configuration / "contract")
         (configuration / "local" / "listen.conf").write_text(f"listen {HOST}:{port};\n")
         (configuration / "local" / "upstream.conf").write_text(f"server {HOST}:{upstream};\n")
-        # The whole load comes from one address: the limit is still looked up, but never reached.
+        # The whole load comes from one IP address: nginx checks the limit, but it is never reached.
         limits = configuration / "http.d" / "limits.conf"
         limits.write_text(re.sub(r"rate=\d+r/s", "rate=1000000r/s", limits.read_text()))
         command = [program, "-p", f"{folder}/", "-c", str(configuration / "nginx.conf")]

@@ -1,4 +1,4 @@
-"""A bounded load on the loopback interface, made with wrk."""
+"""A limited load on the loopback interface, generated with wrk."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ SECONDS = 3
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, again and again. `{id}` in the path is drawn from `ids` each time."""
+    """A request that is sent repeatedly. `{id}` in the path is chosen from `ids` each time."""
 
     method: str
     path: str
@@ -26,17 +26,17 @@ class Request:
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def address(self) -> str:
-        """The path with the first of the ids."""
+    def url(self) -> str:
+        """Return the path with the first of the ids."""
         return self.path.replace("{id}", str(self.ids[0]))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one load showed.
+    """The figures of one load.
 
-    `cpu` is that of the server that was asked, `behind` that of the one behind it, in µs per request; `p50` and `p99`
-    are in µs.
+    `cpu` is that of the loaded server and `behind` that of the server behind it, in µs per request. `p50` and `p99` are
+    in µs.
     """
 
     requests: int
@@ -48,7 +48,7 @@ class Sample:
 
 
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """A parser with the options that all measurements in rounds have."""
+    """Create a parser with the options of all measurements in rounds."""
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     options.add_argument("--rounds", type=int, default=ROUNDS, help="how often everything is measured")
     options.add_argument("--seconds", type=int, default=SECONDS, help="how long each load lasts")
@@ -58,7 +58,7 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
 def measure(
     server: Server, request: Request, seconds: int, *, refused: bool = False, behind: Server | None = None
 ) -> Sample:
-    """Do the same as `run()`, after a second to get warm."""
+    """Call `run()` after a second of warm-up."""
     run(server, request, WARM_UP, refused=refused)
     return run(server, request, seconds, refused=refused, behind=behind)
 
@@ -66,10 +66,10 @@ def measure(
 def run(
     server: Server, request: Request, seconds: int, *, refused: bool = False, behind: Server | None = None
 ) -> Sample:
-    """Send the request as fast as it is answered.
+    """Send the request as fast as possible.
 
-    Raises RuntimeError when an answer was lost, or when any was above 399 though not `refused`, or any was not though
-    `refused`.
+    Raises RuntimeError if a response is missing, if a status is above 399 although `refused` is false, or if one is not
+    although `refused` is true.
     """
     before = _cpu(server), _cpu(behind)
     figures = wrk(f"http://{HOST}:{server.port}", request, seconds)

@@ -14,12 +14,12 @@ BURST = 1
 CYCLES = 24
 TARGET = 1.02
 HOW = """\
-Proportional set size of each worker in MB, read after every cycle of all scenarios, {seconds} s of load each. Flat
-means that the mean of the last quarter is within {target} times that of the second; the first is for caches to fill."""
+Proportional set size of each worker in MB, after every cycle of all scenarios with {seconds} s of load each. It is flat
+if the mean of the last quarter is at most {target} times that of the second quarter. Caches fill in the first."""
 
 
 def main() -> None:
-    """Measure, print, and keep the page."""
+    """Measure, print the report and save it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--cycles", type=int, default=CYCLES, help="how often to go through all scenarios (4 or more)")
     options = parser.parse_args()
@@ -42,23 +42,23 @@ def main() -> None:
 
 
 def measure(cycles: int) -> list[tuple[int, list[int]]]:
-    """Requests answered so far, and bytes of each worker, after each cycle."""
-    series, answered = [], 0
+    """Return the number of responses so far and the bytes of each worker, after each cycle."""
+    series, responses = [], 0
     with copy() as database, serve(SERVICE, database) as server:
         workers: list[int] = []
         for number in range(cycles):
             print(f"cycle {number + 1} of {cycles}", file=sys.stderr)
             for scenario in (one for one in SCENARIOS if one.place == MEMORY):
-                answered += load.run(server, scenario.on(server), BURST, refused=scenario.refused).requests
+                responses += load.run(server, scenario.on(server), BURST, refused=scenario.refused).requests
             if workers and server.workers() != workers:
                 raise RuntimeError("a worker ended under load")
             workers = server.workers()
-            series.append((answered, [pss(worker) for worker in workers]))
+            series.append((responses, [pss(worker) for worker in workers]))
     return series
 
 
 def used(series: list[tuple[int, list[int]]]) -> list[int]:
-    """Bytes of all workers together, for each entry."""
+    """Return the bytes of all workers together, for each entry."""
     return [sum(sizes) for _, sizes in series]
 
 

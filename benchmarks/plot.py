@@ -1,4 +1,4 @@
-"""Horizontal bars as SVG."""
+"""Horizontal bar charts as SVG."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -11,9 +11,9 @@ Panel = tuple[str, Sequence[tuple[str, float | None]]]
 
 
 def bars(title: str, panels: Sequence[Panel], highlighted: str) -> str:
-    """One panel of labelled bars above the other, all from zero, each panel on its own scale.
+    """Draw panels of labelled bars below each other, from zero, each with its own scale.
 
-    A value of None has no bar. The bars labelled `highlighted` stand out.
+    A value of None has no bar. The bars labelled `highlighted` have another colour.
     """
     body, y = [_text(16, 28, title, 'font-size="16" font-weight="bold"')], HEAD
     for name, values in panels:
@@ -25,7 +25,7 @@ def bars(title: str, panels: Sequence[Panel], highlighted: str) -> str:
 
 
 def _panel(name: str, values: Sequence[tuple[str, float | None]], highlighted: str, y: int) -> tuple[list[str], int]:
-    """Draw a panel that begins at y; return its elements and where it ends."""
+    """Draw a panel that begins at y, and return its elements and its end."""
     known = [(label, value) for label, value in values if value is not None]
     scale = BARS / max((value for _, value in known), default=1)
     elements = [_text(16, y + 18, name, 'font-size="14" font-weight="bold"')]

@@ -1,7 +1,7 @@
-"""Where a request's time goes inside the service: `python -m benchmarks.profile`, or `make profile`.
+"""The time of a request inside the service: `python -m benchmarks.profile`, or `make profile`.
 
-The application is called in this process, without server and network, with and without cProfile. The profile gives the
-shares; the time without it gives what they are shares of.
+The application runs in this process, without a server and a network, with and without cProfile. The profile gives the
+shares, and the time without it gives the total.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Message = dict[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 Function = tuple[str, int, str]
 Times = dict[Function, tuple[int, int, float, float, dict[Function, tuple[int, int, float, float]]]]
-# Compiled code that stands on its own in the table; all other time of built-ins is their callers'.
+# Compiled code with its own row in the table; the time of all other built-ins counts for their callers.
 COMPILED = {"sqlite3": "SQLite", "orjson": "orjson", "jsonschema_rs": "jsonschema_rs"}
 WARM_UP = 200
 
@@ -57,14 +57,14 @@ async def _profile_all(database: Path, scenarios: list[Scenario], count: int, to
     ended.set()
     await lifespan
 
-    rooms = {scenario: by_room(times[scenario]) for scenario in scenarios}
-    print(f"{_rooms_table(costs, rooms)}\n")
+    rooms = {scenario: by_folder(times[scenario]) for scenario in scenarios}
+    print(f"{_folders_table(costs, rooms)}\n")
     for scenario in scenarios:
         print(f"{scenario.title}\n\n{_functions_table(costs[scenario], times[scenario], top)}\n")
 
 
 async def _start(app: App, ended: asyncio.Event) -> "asyncio.Task[None]":
-    """Begin the application's lifespan; it ends after `ended`."""
+    """Start the application's lifespan; it ends after `ended`."""
     started = asyncio.Event()
     messages = iter(["lifespan.startup", "lifespan.shutdown"])
 
@@ -84,7 +84,7 @@ async def _start(app: App, ended: asyncio.Event) -> "asyncio.Task[None]":
 
 
 async def _profile(app: App, scenario: Scenario, count: int) -> tuple[float, Times]:
-    """Seconds per request without the profiler, and what it saw."""
+    """Return the seconds per request without the profiler, and the profile."""
     call = await _caller(app, scenario)
     for _ in range(WARM_UP):
         await call()
@@ -100,11 +100,11 @@ async def _profile(app: App, scenario: Scenario, count: int) -> tuple[float, Tim
 
 
 async def _caller(app: App, scenario: Scenario) -> Callable[[], Awaitable[None]]:
-    """A function that makes the scenario's request and requires its status."""
+    """Return a function that sends the scenario's request and checks its status."""
     request = scenario.request
     if scenario.status == HTTPStatus.NOT_MODIFIED:
         request = replace(request, headers={"If-None-Match": '"1"'})
-    path, _, query = request.address().partition("?")
+    path, _, query = request.url().partition("?")
     body = request.body.encode()
     headers = [(name.lower().encode(), value.encode()) for name, value in request.headers.items()]
     scope = {
@@ -135,21 +135,21 @@ async def _caller(app: App, scenario: Scenario) -> Callable[[], Awaitable[None]]
     return call
 
 
-def by_room(times: Times) -> dict[str, float]:
-    """Own seconds by folder of the checkout, by package, and by compiled library."""
+def by_folder(times: Times) -> dict[str, float]:
+    """Return the own seconds by folder of the checkout, by package, and by compiled library."""
     rooms: defaultdict[str, float] = defaultdict(float)
     for function, (_, _, own, _, callers) in times.items():
-        name = room(function)
+        name = folder(function)
         if name:
             rooms[name] += own
         else:
             for caller, (_, _, part, _) in callers.items():
-                rooms[room(caller) or "Python"] += part
+                rooms[folder(caller) or "Python"] += part
     return rooms
 
 
-def room(function: Function) -> str:
-    """Where a function is at home; empty for a built-in that has no row of its own."""
+def folder(function: Function) -> str:
+    """Return the folder or package of a function; empty for a built-in without its own row."""
     file, _, name = function
     if file == "~":
         return next((label for word, label in COMPILED.items() if word in name), "")
@@ -161,8 +161,8 @@ def room(function: Function) -> str:
     return "Python"
 
 
-def _rooms_table(costs: dict[Scenario, float], rooms: dict[Scenario, dict[str, float]]) -> str:
-    """µs per request by room, the dearest first; what the profiler itself costs is shared out in proportion."""
+def _folders_table(costs: dict[Scenario, float], rooms: dict[Scenario, dict[str, float]]) -> str:
+    """Tabulate µs per request by folder, highest first; the profiler's own cost is distributed proportionally."""
     scale = {one: costs[one] * 1e6 / sum(rooms[one].values()) for one in costs}
     totals: defaultdict[str, float] = defaultdict(float)
     for one, shares in rooms.items():
@@ -178,7 +178,7 @@ def _rooms_table(costs: dict[Scenario, float], rooms: dict[Scenario, dict[str, f
 
 
 def _functions_table(cost: float, times: Times, top: int) -> str:
-    """The functions with the most time of their own."""
+    """Tabulate the functions with the most own time."""
     total = sum(entry[2] for entry in times.values())
     dearest = sorted(times.items(), key=lambda item: item[1][2], reverse=True)[:top]
     rows = [
@@ -192,7 +192,7 @@ def _name(function: Function) -> str:
     file, line, name = function
     if file == "~":
         return f"`{name.strip('<>')}`"
-    home = room(function)
+    home = folder(function)
     return f"`{name}` {home if home.endswith('/') else home + ': '}{Path(file).name}:{line}"
 
 

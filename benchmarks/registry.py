@@ -1,4 +1,4 @@
-"""What is measured: the service, and its peers."""
+"""The contestants: the service and its peers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, eq=False)
 class Contestant:
-    """An application for Gunicorn, and what is to be known about it.
+    """An application for Gunicorn, with its properties.
 
-    `conditional` tells that it answers 304 to an ETag, `validates` that it answers 400 to a body
-    against the contract. `worker_class` is None for the service, which brings its own settings.
+    A contestant is `conditional` if it sends 304 for an ETag, and `validates` if it sends 400 for a body that violates
+    the contract. `worker_class` is None for the service, which has its own settings.
     """
 
     key: str
@@ -26,15 +26,6 @@ SERVICE = Contestant(
     "this service",
     "app:app",
     worker_class=None,
-    environment={"PIPELINE": "compiled"},
-    conditional=True,
-)
-SERVICE_STOCK = Contestant(
-    "service-stock",
-    "this service, stock pipeline",
-    "app:app",
-    worker_class=None,
-    environment={"PIPELINE": "stock"},
     conditional=True,
 )
 KEPT = {"CONNECTIONS": "kept"}
@@ -62,5 +53,4 @@ CONTESTANTS = (
     TUTORIAL,
     CONNEXION_ASYNC,
     CONNEXION_FLASK,
-    SERVICE_STOCK,
 )

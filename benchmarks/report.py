@@ -1,4 +1,4 @@
-"""Figures, and the pages that show them."""
+"""The figures and their reports."""
 
 import os
 import platform
@@ -29,32 +29,32 @@ from benchmarks.server import WORKERS
 FOLDER = Path(__file__).parent
 PACKAGES = ("gunicorn", "gunicorn_h1c", "uvloop", "connexion", "Flask", "SQLAlchemy", "orjson", "jsonschema_rs")
 PEERS_PACKAGES = ("Flask-SQLAlchemy", "fastapi", "pydantic", "starlette", "litestar", "msgspec")
-# How many times cheaper than each of these the service is to be, in CPU per request.
+# Targets: how many times cheaper the service must be than each of these, in CPU per request.
 TARGETS = {
     CONNEXION_FLASK: {"get-one": 7.0, "get-50": 5.0, "post": 5.0},
     TUTORIAL: {"get-one": 4.5, "get-50": 4.0, "post": 5.0},
     FASTAPI: {"get-one": 3.0, "get-50": 2.2, "post": 2.5},
     LITESTAR: {"get-one": 1.2, "get-50": 1.2, "post": 1.3},
 }
-# How many times the cost of the limit the service may cost.
+# Targets: the service may cost at most this many times as much as the limit.
 ALLOWANCE = {"get-one": 1.2, "get-50": 1.15, "post": 1.25}
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured, by keys of contestant and scenario, one entry for each round."""
+    """The measured figures by contestant and scenario, one entry per round."""
 
     samples: defaultdict[tuple[str, str], list[Sample]] = field(default_factory=lambda: defaultdict(list))
     starts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     memory: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def cpu(self, contestant: Contestant, scenario: Scenario) -> float | None:
-        """Smallest CPU per request over the rounds in µs; None where it was not measured."""
+        """Return the smallest CPU per request of all rounds in µs; None if it was not measured."""
         samples = self.samples.get((contestant.key, scenario.key))
         return min(sample.cpu for sample in samples) if samples else None
 
     def ratio(self, contestant: Contestant, scenario: Scenario) -> float | None:
-        """CPU per request over that of the service."""
+        """Return the CPU per request divided by that of the service."""
         cpu, own = self.cpu(contestant, scenario), self.cpu(SERVICE, scenario)
         return cpu / own if cpu and own else None
 
@@ -66,7 +66,7 @@ def render(
     rounds: int,
     seconds: int,
 ) -> str:
-    """The report of a run, in Markdown."""
+    """Return the report of a run in Markdown."""
     sections = [
         "# What a request costs",
         HOW.format(workers=WORKERS, connections=CONNECTIONS, rounds=rounds, seconds=seconds),
@@ -92,17 +92,17 @@ def render(
 
 
 HOW = """\
-The service with every feature on (ETag, request id, every response validated, problem details) beside its peers, which
-do less: see [README.md](README.md). Each is started on fresh data with {workers} workers, its answers are checked, then
-it is loaded on the loopback interface over {connections} connections, {seconds} s for each figure, in {rounds} rounds.
-*CPU* is user and system time of the whole process tree divided by the requests answered, the smallest of the rounds;
-everything else is the median. The load generator shares the machine's cores with the server, so requests per second are
-those of both together; CPU per request is the figure to compare. Databases lie in memory, so that the program is
-measured and not the disk; *POST, on disk* is the same with the disk's `fsync` in every request."""
+The service with all features (ETag, request id, validation of every response, problem details) and its peers, which do
+less: see [README.md](README.md). Each starts with new data and {workers} workers. Its responses are checked, and then
+it is loaded on the loopback interface over {connections} connections, for {seconds} s per figure, in {rounds} rounds.
+*CPU* is user and system time of the whole process tree divided by the number of responses, the smallest of all rounds;
+everything else is the median. The load generator shares the machine's cores with the server, so requests per second
+depend on both; compare CPU per request. Databases are in memory, to measure the program and not the disk;
+*POST, on disk* is the same with the disk's `fsync` in every request."""
 
 
 def provenance(*packages: str) -> str:
-    """When, how, and on what this was measured."""
+    """Return the date, the command, the machine and the versions."""
     wrk = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)  # noqa: S607 - from PATH
     module = Path(sys.argv[0]).stem
     name = "benchmarks" if module == "__main__" else f"benchmarks.{module}"
@@ -120,14 +120,14 @@ def provenance(*packages: str) -> str:
 
 
 def publish(name: str, text: str, *, complete: bool = True) -> None:
-    """Print a page, and keep it in this folder when it is complete."""
+    """Print a report, and save it in this folder if it is complete."""
     print(text)
     if complete:
         (FOLDER / name).write_text(text.rstrip() + "\n")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the first column to the left, the others to the right."""
+    """Return a Markdown table with the first column left-aligned and the others right-aligned."""
     lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -184,7 +184,7 @@ def _targets(figures: Figures, scenarios: Sequence[Scenario]) -> str:
 
 
 def verdict(figure: float | None, target: str, *, reached: bool) -> str:
-    """A figure beside its target, and whether it was reached."""
+    """Return a figure with its target, and whether it reached the target."""
     if figure is None:
         return "-"
     return f"{figure:.2f} ({target}: {'pass' if reached else '**miss**'})"

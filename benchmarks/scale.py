@@ -1,4 +1,4 @@
-"""How the service's cost grows with the table: `python -m benchmarks.scale`, or `make bench-scale`."""
+"""The cost of the service for growing tables: `python -m benchmarks.scale`, or `make bench-scale`."""
 
 import sys
 from collections import defaultdict
@@ -18,13 +18,13 @@ DEPTH = 10**6
 TARGET = 1.3
 PAGE = 50
 HOW = """\
-CPU per request of the service in µs, the smallest of {rounds} rounds of {seconds} s, on tables of different sizes that
-are served side by side, and its ratio to that on the smallest table. The deep page begins behind item 1,000,000, or is
-the last page of a smaller table. Databases lie in memory."""
+CPU per request of the service in µs, the smallest of {rounds} rounds of {seconds} s, and its ratio to that of the
+smallest table. Tables of all sizes are served at the same time. The deep page begins after item 1,000,000, or is the
+last page of a smaller table. Databases are in memory."""
 
 
 def requests(rows: int) -> dict[str, Request]:
-    """What is asked of a table of that many rows."""
+    """Return the requests for a table with this number of rows."""
     depth = min(DEPTH, rows - PAGE)
     cursor = cursors.encode("id", None, Position(depth, depth))
     return {
@@ -36,7 +36,7 @@ def requests(rows: int) -> dict[str, Request]:
 
 
 def main() -> None:
-    """Measure, print, and keep the page."""
+    """Measure, print the report and save it."""
     parser = load.parser("benchmarks.scale", __doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="rows of the tables, the smallest first")
     options = parser.parse_args()
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def measure(sizes: list[int], rounds: int, seconds: int) -> dict[tuple[str, int], list[float]]:
-    """CPU per request in µs by request and size, one figure for each round."""
+    """Return the CPU per request in µs by request and size, one figure per round."""
     costs = defaultdict(list)
     for size in sizes:
         print(f"preparing {size:,} rows", file=sys.stderr)

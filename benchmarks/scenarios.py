@@ -1,11 +1,11 @@
-"""What is asked of every contestant, and what the right answer is."""
+"""The requests for all contestants, and the expected responses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks.client import Answer
+from benchmarks.client import Response
 from benchmarks.client import request as send
 from benchmarks.data import DISK, MEMORY, ROWS, item
 from benchmarks.load import Request
@@ -13,7 +13,7 @@ from benchmarks.registry import Contestant
 from benchmarks.server import Server
 
 JSON = {"Content-Type": "application/json"}
-# Read and written ids do not overlap, so that what is read stays known.
+# Scenarios that write use other ids than those that read, so the items that are read do not change.
 READ = range(1, ROWS // 2 + 1)
 WRITTEN = range(ROWS // 2 + 1, ROWS + 1)
 LAST_TIME: str = item(ROWS)["updated_at"]
@@ -22,41 +22,41 @@ NAME, DESCRIPTION = "Desk lamp", "Brass, with a green shade"
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """A request, its status, and whether the answer is right beyond the status.
+    """A request, its status, and a check of the response beyond the status.
 
-    `place` is where the database lies, `offered_by` tells who can answer so.
+    `place` is the folder of the database, and `offered_by` returns whether a contestant supports the scenario.
     """
 
     key: str
     title: str
     request: Request
     status: int
-    right: Callable[[Answer], bool] = lambda _: True
+    right: Callable[[Response], bool] = lambda _: True
     place: Path = MEMORY
     offered_by: Callable[[Contestant], bool] = lambda _: True
 
     @property
     def refused(self) -> bool:
-        """Whether wrk counts the answer as an error."""
+        """Whether wrk counts the response as an error."""
         return self.status >= HTTPStatus.BAD_REQUEST
 
     def on(self, server: Server) -> Request:
-        """The request for this server, after one answer to it was checked.
+        """Return the request for this server, after checking one response.
 
-        Raises RuntimeError when the answer is wrong.
+        Raises RuntimeError if the response is not the expected one.
         """
         request = self.request
         if self.status == HTTPStatus.NOT_MODIFIED:
-            tag = send(server.port, "GET", request.address()).headers["ETag"]
+            tag = send(server.port, "GET", request.url()).headers["ETag"]
             request = replace(request, headers={"If-None-Match": tag})
-        answer = send(server.port, request.method, request.address(), request.body or None, request.headers)
-        if answer.status != self.status or not self.right(answer):
-            raise RuntimeError(f"{server.name}: {self.title}: {answer.status} {answer.body!r}")
+        response = send(server.port, request.method, request.url(), request.body or None, request.headers)
+        if response.status != self.status or not self.right(response):
+            raise RuntimeError(f"{server.name}: {self.title}: {response.status} {response.body!r}")
         return request
 
 
-def _created(answer: Answer) -> bool:
-    body = answer.json()
+def _created(response: Response) -> bool:
+    body = response.json()
     times = {key: body[key] for key in ("created_at", "updated_at")}
     return (
         all(time > LAST_TIME for time in times.values())
@@ -65,8 +65,8 @@ def _created(answer: Answer) -> bool:
     )
 
 
-def _updated(answer: Answer) -> bool:
-    body = answer.json()
+def _updated(response: Response) -> bool:
+    body = response.json()
     changed = {"description": DESCRIPTION, "updated_at": body["updated_at"]}
     return bool(body["updated_at"] > LAST_TIME) and body == item(WRITTEN[0]) | changed
 
@@ -83,14 +83,14 @@ SCENARIOS = (
         "GET one",
         Request("GET", "/items/{id}", READ),
         200,
-        right=lambda answer: answer.json() == item(READ[0]),
+        right=lambda response: response.json() == item(READ[0]),
     ),
     Scenario(
         "get-50",
         "GET 50",
         Request("GET", "/items?limit=50"),
         200,
-        right=lambda answer: answer.json() == [item(n) for n in range(1, 51)],
+        right=lambda response: response.json() == [item(n) for n in range(1, 51)],
     ),
     Scenario("post", "POST", CREATE, 201, right=_created),
     Scenario(
@@ -125,7 +125,7 @@ SCENARIOS = (
         "a 304",
         Request("GET", "/items/1"),
         304,
-        right=lambda answer: answer.body == b"",
+        right=lambda response: response.body == b"",
         offered_by=lambda contestant: contestant.conditional,
     ),
 )

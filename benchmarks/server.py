@@ -1,4 +1,4 @@
-"""A server under measurement: started, awaited, its process tree read from /proc, stopped."""
+"""A server under measurement: starts it, waits for it, reads its process tree from /proc, and stops it."""
 
 import os
 import signal
@@ -28,8 +28,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """A command that serves HTTP, with all of its child processes, as a context manager.
 
-    It has been started, and has answered `ready` with 200, when the context is entered;
-    `seconds_to_start` is the time that took.
+    When the context is entered, the server has started and has sent 200 for `ready`. `seconds_to_start` is the time
+    until then.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        while not self._answers():
+        while not self._is_ready():
             if self.process.poll() is not None or time.perf_counter() - began > START_LIMIT:
                 self._stop()
                 raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-4000:]}")
@@ -75,7 +75,7 @@ class Server:
     ) -> None:
         self._stop()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             return request(self.port, "GET", self.ready).status == HTTPStatus.OK
         except (OSError, HTTPException):
@@ -90,20 +90,20 @@ class Server:
             self.process.wait()
 
     def cpu_seconds(self) -> float:
-        """User and system time of the tree so far, with that of the children it has reaped."""
+        """Return user and system time of the tree so far, with that of finished children."""
         return sum(_cpu_ticks(pid) for pid in tree(self.process.pid)) / TICKS
 
     def memory(self) -> int:
-        """Bytes of the tree: proportional set size, so that shared pages count once."""
+        """Return the bytes of the tree: proportional set size, so that shared pages count once."""
         return sum(pss(pid) for pid in tree(self.process.pid))
 
     def workers(self) -> list[int]:
-        """The ids of the processes below the first."""
+        """Return the ids of the processes below the first."""
         return tree(self.process.pid)[1:]
 
 
 def serve(contestant: Contestant, database: Path, workers: int = WORKERS) -> Server:
-    """A contestant under Gunicorn on a free port of the loopback interface."""
+    """Run a contestant with Gunicorn on a free port of the loopback interface."""
     port = free_port()
     environment = {
         "DATABASE_URL": f"sqlite:///{database}",
@@ -122,7 +122,7 @@ def serve(contestant: Contestant, database: Path, workers: int = WORKERS) -> Ser
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -130,7 +130,7 @@ def free_port() -> int:
 
 
 def tree(root: int) -> list[int]:
-    """The ids of a process and of all that descend from it, itself first."""
+    """Return the ids of a process and of all its descendants, itself first."""
     found = [root]
     for pid in found:
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -139,13 +139,13 @@ def tree(root: int) -> list[int]:
 
 
 def _cpu_ticks(pid: int) -> int:
-    """utime, stime, cutime and cstime of proc_pid_stat(5)."""
+    """Return utime, stime, cutime and cstime of proc_pid_stat(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15]))
 
 
 def pss(pid: int) -> int:
-    """Proportional set size of a process in bytes, see proc_pid_smaps(5)."""
+    """Return the proportional set size of a process in bytes, see proc_pid_smaps(5)."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024

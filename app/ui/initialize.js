@@ -1,29 +1,29 @@
-// A file of its own, so that the Content-Security-Policy needs no inline script.
+// A separate file, because the Content-Security-Policy allows no inline scripts.
 
-// What Markdown in a contract may become in the page. Anything else is left out, with all that it holds.
+// The elements and attributes that Markdown in a contract may produce. Other elements are removed with their content.
 const ELEMENTS = new Set(
   ("a b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre s small span strong sub " +
     "sup table tbody td tfoot th thead tr u ul").split(" "),
 );
 const ATTRIBUTES = ["alt", "href", "src", "start", "title"];
-const ADDRESS = { href: /^(https?|mailto):/i, src: /^(https?:|data:image\/)/i };
+const URLS = { href: /^(https?|mailto):/i, src: /^(https?:|data:image\/)/i };
 
-// Trusted Types (https://www.w3.org/TR/trusted-types/): what may be parsed here, and by Swagger UI's Markdown parser, which
-// has the browser decode a character reference such as &nbsp;. Nothing else is made HTML out of text.
+// Trusted Types (https://www.w3.org/TR/trusted-types/): only this file and Swagger UI's Markdown parser may turn strings
+// into HTML. The parser lets the browser decode character references such as &nbsp;.
 const policy = window.trustedTypes?.createPolicy("items", { createHTML: (html) => html });
 window.trustedTypes?.createPolicy("default", { createHTML: (text) => (/^&#?\w+;$/.test(text) ? text : null) });
 
-/** The nodes that this HTML stands for, in a document of their own, where nothing is loaded and nothing runs. */
+/** Parses HTML into nodes of a separate document, which loads nothing and runs nothing. */
 function parsed(html) {
   return [...new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html").body.childNodes];
 }
 
-/** Whether this address, as the page would follow it, is one of these. */
-function leads(address, schemes) {
-  return URL.canParse(address, document.baseURI) && schemes.test(new URL(address, document.baseURI).href);
+/** Returns whether the URL, resolved against the page, matches the allowed schemes. */
+function isAllowed(url, schemes) {
+  return URL.canParse(url, document.baseURI) && schemes.test(new URL(url, document.baseURI).href);
 }
 
-/** Swagger UI's Markdown, put into the page element by element instead of with innerHTML. */
+/** Replaces Swagger UI's Markdown component: creates the elements one by one instead of using innerHTML. */
 function Markdown(Original, { React }) {
   function rebuilt(node, key) {
     if (node.nodeType === Node.TEXT_NODE) return node.data;
@@ -31,7 +31,7 @@ function Markdown(Original, { React }) {
     const attributes = { key };
     for (const name of ATTRIBUTES) {
       const value = node.getAttribute(name);
-      if (value !== null && (!ADDRESS[name] || leads(value, ADDRESS[name]))) attributes[name] = value;
+      if (value !== null && (!URLS[name] || isAllowed(value, URLS[name]))) attributes[name] = value;
     }
     if (attributes.href) Object.assign(attributes, { rel: "noopener noreferrer", target: "_blank" });
     return React.createElement(node.localName, attributes, ...[...node.childNodes].map(rebuilt));
@@ -47,15 +47,15 @@ function Markdown(Original, { React }) {
 }
 
 /**
- * The contract with its optional parameters empty at first and their examples in words: those of If-Match or a cursor
- * belong to other answers, and "Execute" with all of them would show an error or an empty list.
+ * Leaves optional parameters empty, and moves their examples into the descriptions. Swagger UI would fill in all of
+ * them, and "Execute" would fail: the examples of If-Match or a cursor do not match the user's data.
  */
-function emptied(contract) {
+function withoutPresets(contract) {
   const owners = Object.values(contract.paths ?? {}).flatMap((path) => [path, ...Object.values(path ?? {})]);
   const parameters = owners.flatMap((owner) => owner?.parameters ?? []);
   for (const parameter of [...parameters, ...Object.values(contract.components?.parameters ?? {})]) {
     if (!parameter || parameter.$ref || parameter.required) continue;
-    parameter.value = null; // to Swagger UI: a person has emptied it
+    parameter.value = null; // Swagger UI treats this as cleared by the user
     if ("example" in parameter) {
       parameter.description = `${parameter.description ?? ""}\n\nExample: \`${parameter.example}\``.trim();
     }
@@ -63,12 +63,12 @@ function emptied(contract) {
   return contract;
 }
 
-/** What would be a link within the button that opens an operation. */
+/** Replaces Swagger UI's DeepLink: plain text, because it is inside a button, which must not contain a link. */
 function DeepLink(Original, { React }) {
   return ({ text }) => React.createElement("span", null, text);
 }
 
-// Names for what Swagger UI leaves without one, for those who hear the page instead of seeing it.
+// Accessible names for the controls that have none in Swagger UI.
 const NAMES = {
   ".servers select": "Server",
   ".examples-select-element": "Example",
@@ -77,9 +77,9 @@ const NAMES = {
   ".copy-to-clipboard button": "Copy",
 };
 
-/** Repair what Swagger UI has just drawn: names, and code that can be scrolled from the keyboard. */
+/** Adds accessible names, and makes code scrollable with the keyboard, after Swagger UI has rendered. */
 function repair() {
-  const each = (selector, mend) => document.querySelectorAll(selector).forEach(mend);
+  const each = (selector, change) => document.querySelectorAll(selector).forEach(change);
   for (const [selector, name] of Object.entries(NAMES)) {
     each(`${selector}:not([aria-label])`, (element) => (element.ariaLabel = name));
   }
@@ -90,7 +90,7 @@ function repair() {
     if (!button.textContent.trim()) button.ariaLabel = "Details";
   });
   each(".responses-table[id]:not([aria-label])", (table) => (table.ariaLabel = table.id.replaceAll("_", " ")));
-  each(".opblock-summary-control[aria-label]", (button) => (button.ariaLabel = null)); // it says less than the text
+  each(".opblock-summary-control[aria-label]", (button) => (button.ariaLabel = null)); // shorter than the button's text
   each("pre.microlight:not([tabindex])", (code) => (code.tabIndex = 0));
 }
 
@@ -103,13 +103,13 @@ window.ui = SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   tryItOutEnabled: true,
-  queryConfigEnabled: false, // or ?url= in a link would show another contract as this one
+  queryConfigEnabled: false, // otherwise a link with ?url= could show another contract here
   validatorUrl: null,
   plugins: [
     {
       wrapComponents: { Markdown, DeepLink },
       statePlugins: {
-        spec: { wrapActions: { updateJsonSpec: (original) => (contract) => original(emptied(contract)) } },
+        spec: { wrapActions: { updateJsonSpec: (original) => (contract) => original(withoutPresets(contract)) } },
       },
     },
   ],

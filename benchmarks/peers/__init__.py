@@ -1,1 +1,1 @@
-"""The same small service, once for each framework, as that framework's documentation has it."""
+"""The same small service in each framework, as in that framework's documentation."""

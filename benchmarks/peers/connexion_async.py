@@ -1,4 +1,4 @@
-"""Stock Connexion on its own framework, as its quickstart has it: requests validated, responses not."""
+"""Unmodified Connexion on its own framework, as in its quickstart: validates requests, but not responses."""
 
 from connexion import AsyncApp
 

@@ -1,4 +1,4 @@
-"""Stock Connexion on Flask, as its quickstart has it: requests validated, responses not."""
+"""Unmodified Connexion on Flask, as in its quickstart: validates requests, but not responses."""
 
 from connexion import FlaskApp
 

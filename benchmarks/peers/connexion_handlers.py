@@ -1,4 +1,4 @@
-"""What both stock Connexion peers call, by the operationIds of items.yaml."""
+"""The handlers of both Connexion peers, by the operationIds of items.yaml."""
 
 from connexion.exceptions import ProblemException
 

@@ -40,12 +40,12 @@ app = FastAPI()
 
 @app.exception_handler(RequestValidationError)
 async def refuse(_request: Request, error: RequestValidationError) -> PlainTextResponse:
-    """400 in place of 422, as "Handling Errors" in its tutorial has it."""
+    """Send 400 instead of 422, as "Handling Errors" in its tutorial does."""
     return PlainTextResponse(str(error), status_code=400)
 
 
 def found(item: core.Item | None) -> core.Item:
-    """The item; 404 for None."""
+    """Return the item; raise 404 for None."""
     if item is None:
         raise HTTPException(404, "There is no such item.")
     return item

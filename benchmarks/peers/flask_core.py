@@ -1,4 +1,4 @@
-"""Flask with SQLAlchemy Core. Nothing validates; the few checks are by hand."""
+"""Flask with SQLAlchemy Core. Nothing validates; the few checks are manual."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ app = Flask(__name__)
 
 
 def check(data: dict[str, Any]) -> None:
-    """Answer 400 unless the lengths are right."""
+    """Raise 400 if a length is invalid."""
     if "name" in data and not 1 <= len(data["name"]) <= 80:
         abort(400, "name must have 1 to 80 characters")
     if len(data.get("description") or "") > 200:

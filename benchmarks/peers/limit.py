@@ -1,4 +1,4 @@
-"""The limit: bare ASGI, the same statements, orjson. Nothing is validated, nothing else is answered."""
+"""The limit: bare ASGI, the same statements, and orjson, without validation and other features."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,10 +16,10 @@ async def app(
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
-    """Answer one request."""
+    """Respond to one request."""
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
-    status, content = answer(scope, await body(receive))
+    status, content = respond(scope, await body(receive))
     payload = orjson.dumps(content)
     headers = [
         (b"content-type", b"application/json"),
@@ -30,7 +30,7 @@ async def app(
 
 
 async def body(receive: Callable[[], Awaitable[Message]]) -> bytes:
-    """The whole body of the request."""
+    """Return the whole body of the request."""
     parts = []
     more = True
     while more:
@@ -40,8 +40,8 @@ async def body(receive: Callable[[], Awaitable[Message]]) -> bytes:
     return b"".join(parts)
 
 
-def answer(scope: Message, sent: bytes) -> tuple[int, object]:
-    """Status and content for a request."""
+def respond(scope: Message, sent: bytes) -> tuple[int, object]:
+    """Return status and content for a request."""
     method, path = scope["method"], scope["path"]
     if path == "/items":
         if method == "POST":

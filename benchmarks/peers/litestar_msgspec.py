@@ -32,7 +32,7 @@ class Item(Struct):
 
 
 def found(item: core.Item | None) -> Item:
-    """The item; 404 for None."""
+    """Return the item; raise 404 for None."""
     if item is None:
         raise NotFoundException("There is no such item.")
     return Item(**item)

@@ -1,6 +1,6 @@
 """Flask with Flask-SQLAlchemy's ORM: the tutorial that this project began as.
 
-Nothing validates; the few checks by hand are those that a tutorial has. The SQLite settings are the service's.
+Nothing validates; the few manual checks are those of a tutorial. The SQLite settings are the service's.
 """
 
 import os
@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 def now() -> str:
-    """The time in RFC 3339, in UTC, to the microsecond: 27 characters."""
+    """Return the time in RFC 3339, in UTC, to the microsecond: 27 characters."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -23,7 +23,7 @@ class Base(DeclarativeBase):
     """The base of all models."""
 
 
-# The driver begins a transaction at the first write, and only then: BEGIN IMMEDIATE.
+# The driver begins a transaction at the first write, with BEGIN IMMEDIATE.
 CONNECT_ARGS = {"isolation_level": "IMMEDIATE", "timeout": 5}
 db = SQLAlchemy(model_class=Base, engine_options={"connect_args": CONNECT_ARGS})
 
@@ -41,7 +41,7 @@ class Item(Base):
     updated_at: Mapped[str] = mapped_column(String(27), default=now)
 
     def to_dict(self) -> dict[str, Any]:
-        """The members that an answer has."""
+        """Return the properties of a response."""
         return {
             "id": self.id,
             "name": self.name,
@@ -68,7 +68,7 @@ with app.app_context():
 
 
 def check(data: dict[str, Any]) -> None:
-    """Answer 400 unless the lengths are right."""
+    """Raise 400 if a length is invalid."""
     if "name" in data and not 1 <= len(data["name"]) <= 80:
         abort(400, "name must have 1 to 80 characters")
     if len(data.get("description") or "") > 200:

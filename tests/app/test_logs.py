@@ -1,4 +1,4 @@
-"""Logging: one line an event, with the id of the request it belongs to."""
+"""Logging: one line per event, with the request id."""
 
 import io
 import logging
@@ -17,7 +17,7 @@ from tests.support import ContractClient
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """What the service's own handler writes; logging is as before afterwards."""
+    """Capture what the service's log handler writes, and restore the logging configuration afterwards."""
     written = io.StringIO()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -39,14 +39,14 @@ def _record() -> Any:
 
 
 def test_a_record_outside_of_a_request_has_a_dash() -> None:
-    """It is kept all the same."""
+    """The filter keeps a record outside of a request."""
     record = _record()
     assert RequestIdFilter().filter(record)
     assert record.request_id == "-"
 
 
-def test_a_record_within_a_request_has_its_id() -> None:
-    """From whichever logger it comes."""
+def test_a_record_inside_a_request_has_its_id() -> None:
+    """The filter sets the request id, whichever logger creates the record."""
     record, token = _record(), request_id.set("r1")
     assert RequestIdFilter().filter(record)
     request_id.reset(token)
@@ -54,8 +54,8 @@ def test_a_record_within_a_request_has_its_id() -> None:
 
 
 @pytest.mark.parametrize("level", LOG_LEVELS)
-def test_the_level_is_the_root_loggers(level: str) -> None:
-    """And Gunicorn's; Connexion says only what is an error."""
+def test_the_level_applies_to_the_root_logger_and_gunicorn(level: str) -> None:
+    """Connexion logs only errors."""
     configured = configuration(level)
     assert configured["root"]["level"] == level.upper()
     assert configured["loggers"]["gunicorn.error"]["level"] == level.upper()
@@ -63,17 +63,17 @@ def test_the_level_is_the_root_loggers(level: str) -> None:
 
 
 def test_a_line_has_time_level_logger_request_id_and_message(stream: io.StringIO) -> None:
-    """In this order."""
+    """The parts of a line are in this order."""
     logging.getLogger("items").warning("Something %s", "happened")
     line = stream.getvalue()
     assert line.endswith(" WARNING items [-] Something happened\n")
     assert line[:4].isdigit()
 
 
-def test_the_id_in_the_answer_to_an_unforeseen_error_leads_to_its_cause(
+def test_the_request_id_of_a_500_leads_to_the_exception_in_the_log(
     stream: io.StringIO, client: ContractClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line has the id and the exception; the traceback follows."""
+    """The log line has the request id and the exception, and the traceback follows."""
 
     def fail(_database: Database) -> None:
         raise RuntimeError("the cause")
@@ -86,8 +86,8 @@ def test_the_id_in_the_answer_to_an_unforeseen_error_leads_to_its_cause(
     assert rest[-1] == "RuntimeError: the cause"
 
 
-def test_a_refused_request_is_not_logged(stream: io.StringIO, client: ContractClient) -> None:
-    """It is the client's matter; the access log has its status."""
+def test_a_rejected_request_is_not_logged(stream: io.StringIO, client: ContractClient) -> None:
+    """Client errors are not logged as events, because the access log has their status."""
     for path in ("/items?limit=0", "/items/7", "/nowhere"):
         client.get(path)
     client.post("/items", json={})

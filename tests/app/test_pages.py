@@ -1,4 +1,4 @@
-"""Everything that is not an operation: the contract itself, and Swagger UI on it."""
+"""Pages outside of the contract's operations: the contract itself, and Swagger UI."""
 
 import json
 import re
@@ -24,73 +24,73 @@ PAGES = ["/ui/", *(f"/ui/{name}" for name in ASSET_TYPES), *DOCUMENTS]
 each_document = pytest.mark.parametrize("path", DOCUMENTS)
 
 
-def vary(answer: httpx.Response) -> set[str]:
-    """The headers that the answer depends on."""
-    return set(answer.headers["Vary"].split(", "))
+def vary(response: httpx.Response) -> set[str]:
+    """Return the headers that the response depends on."""
+    return set(response.headers["Vary"].split(", "))
 
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.mark.parametrize(("path", "status"), [("/", 302), ("/ui", 308)])
-def test_the_way_to_the_ui(client: ContractClient, path: str, status: int) -> None:
-    """A redirect within this host, whatever host and prefix the client names."""
+def test_the_redirects_to_the_ui(client: ContractClient, path: str, status: int) -> None:
+    """The redirect stays on this host, whatever host and prefix the client sends."""
     lies = {
         "Accept": BROWSER,
         "Host": "evil.example",
         "X-Forwarded-Host": "evil.example",
         "X-Forwarded-Prefix": "//evil.example",
     }
-    answer = client.get(path, headers=lies)
-    assert (answer.status_code, answer.headers["Location"]) == (status, "/ui/")
-    assert "evil" not in answer.text
+    response = client.get(path, headers=lies)
+    assert (response.status_code, response.headers["Location"]) == (status, "/ui/")
+    assert "evil" not in response.text
 
 
-def test_the_page_has_a_name_of_its_own(client: ContractClient) -> None:
-    """It is no redirect, which would name the host that the client names."""
-    answer = client.get("/ui/index.html", headers={"Host": "evil.example"})
-    assert (answer.status_code, answer.content) == (200, client.get("/ui/").content)
-    assert answer.headers["Cache-Control"] == "no-cache"
+def test_the_page_has_its_own_name(client: ContractClient) -> None:
+    """`/ui/index.html` is the page itself, not a redirect to the host that the client sends."""
+    response = client.get("/ui/index.html", headers={"Host": "evil.example"})
+    assert (response.status_code, response.content) == (200, client.get("/ui/").content)
+    assert response.headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize(
     "accept", [BROWSER, "text/html", "application/json;q=0.5, text/*", "*/*;q=0.1, text/html;q=0.2"]
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_browser_at_the_root_is_led_to_the_ui(client: ContractClient, method: str, accept: str) -> None:
-    """Whoever would rather have HTML than JSON is one."""
-    answer = client.request(method, "/", headers={"Accept": accept})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/ui/")
-    assert vary(answer) == {"Accept", "X-Forwarded-Prefix"}
+def test_the_root_redirects_browsers_to_the_ui(client: ContractClient, method: str, accept: str) -> None:
+    """A client that prefers HTML to JSON is redirected."""
+    response = client.request(method, "/", headers={"Accept": accept})
+    assert (response.status_code, response.headers["Location"]) == (302, "/ui/")
+    assert vary(response) == {"Accept", "X-Forwarded-Prefix"}
 
 
 @pytest.mark.parametrize("accept", ["*/*", "", "application/json", "text/html, application/json", "image/png", "html"])
-def test_anybody_else_at_the_root_is_told_where_things_are(client: ContractClient, accept: str) -> None:
-    """Name and version of the contract, and addresses that are there."""
-    answer = client.get("/", headers={"Accept": accept})
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
-    assert (vary(answer), answer.text[-2:]) == ({"Accept", "X-Forwarded-Prefix"}, "}\n")
+def test_the_root_lists_urls_for_other_clients(client: ContractClient, accept: str) -> None:
+    """The document has the name and the version of the contract, and URLs that work."""
+    response = client.get("/", headers={"Accept": accept})
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    assert (vary(response), response.text[-2:]) == ({"Accept", "X-Forwarded-Prefix"}, "}\n")
     info = yaml.safe_load(SPECIFICATION.read_bytes())["info"]
-    addresses = {
+    urls = {
         "documentation": "/ui/",
         "openapi": "/openapi.json",
         "items": "/items",
         "healthz": "/healthz",
         "readyz": "/readyz",
     }
-    assert answer.json() == {"name": info["title"], "version": info["version"], **addresses}
-    assert {client.get(address).status_code for address in addresses.values()} == {200}
-    assert client.head("/", headers={"Accept": accept}).headers["Content-Length"] == str(len(answer.content))
+    assert response.json() == {"name": info["title"], "version": info["version"], **urls}
+    assert {client.get(url).status_code for url in urls.values()} == {200}
+    assert client.head("/", headers={"Accept": accept}).headers["Content-Length"] == str(len(response.content))
 
 
 def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None:
-    """So that a strict policy can hold; everything it loads is beside it."""
-    answer = client.get("/ui/")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
-    assert re.findall(r"<script(?![^>]*\bsrc=)|\son\w+=|javascript:|<style", answer.text) == []
-    for address in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
-        assert client.get(f"/ui/{address}").status_code == 200
+    """A strict policy works, and all files of the page load."""
+    response = client.get("/ui/")
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert re.findall(r"<script(?![^>]*\bsrc=)|\son\w+=|javascript:|<style", response.text) == []
+    for url in re.findall(r'(?:src|href)="([^"]+)"', response.text):
+        assert client.get(f"/ui/{url}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -105,29 +105,29 @@ def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None
     ],
 )
 def test_the_policy_is_strict(directive: str) -> None:
-    """No script and no style but this service's own files, no HTML out of text, and no frame around it."""
+    """The page runs only its own scripts and styles, makes no HTML from strings, and cannot be framed."""
     assert directive in CONTENT_SECURITY_POLICY.split("; ")
 
 
-def test_the_versions_that_architecture_judges(client: ContractClient) -> None:
-    """When Swagger UI or DOMPurify changes, what ARCHITECTURE.md says of them has to be thought through again."""
+def test_the_versions_that_architecture_assesses(client: ContractClient) -> None:
+    """ARCHITECTURE.md assesses these versions of Swagger UI and DOMPurify; assess new ones when this fails."""
     assert Path(UI_FILES["swagger-ui-bundle.js"]).name == "swagger-ui-4.15.5"
     assert 'r.version="2.3.10"' in client.get("/ui/swagger-ui-bundle.js").text
 
 
-def test_the_ui_asks_for_the_contract_beside_it(client: ContractClient) -> None:
-    """Relative, so that it works below any prefix."""
+def test_the_ui_loads_the_contract_from_a_relative_url(client: ContractClient) -> None:
+    """A relative URL works below any prefix."""
     assert 'url: "../openapi.json"' in client.get("/ui/initialize.js").text
 
 
 @pytest.mark.parametrize("name", ASSET_TYPES)
-def test_assets_have_their_types_and_can_be_kept(client: ContractClient, name: str) -> None:
-    """For an hour, and then asked for again by ETag."""
-    answer = client.get(f"/ui/{name}")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, ASSET_TYPES[name])
-    assert answer.headers["Cache-Control"] == "max-age=3600"
-    assert "Expires" not in answer.headers  # another date each second says no more
-    assert answer.content == Path(UI_FILES[name], name).read_bytes()
+def test_assets_have_their_types_and_are_cached(client: ContractClient, name: str) -> None:
+    """Browsers cache the files for an hour and then revalidate them by ETag."""
+    response = client.get(f"/ui/{name}")
+    assert (response.status_code, response.headers["Content-Type"]) == (200, ASSET_TYPES[name])
+    assert response.headers["Cache-Control"] == "max-age=3600"
+    assert "Expires" not in response.headers  # it would only repeat max-age
+    assert response.content == Path(UI_FILES[name], name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -143,63 +143,63 @@ def test_assets_have_their_types_and_can_be_kept(client: ContractClient, name: s
         "package.json",
     ],
 )
-def test_another_file_is_not_there(client: ContractClient, name: str) -> None:
-    """Only what the page needs is served, as a 404 problem otherwise."""
-    answer = client.get(f"http://testserver/ui/{name}")
-    assert_problem(answer, 404, answer.json()["detail"])
+def test_other_files_are_404(client: ContractClient, name: str) -> None:
+    """Only the files of the page are served; any other name is a 404 problem."""
+    response = client.get(f"http://testserver/ui/{name}")
+    assert_problem(response, 404, response.json()["detail"])
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_an_unchanged_page_is_304(client: ContractClient, path: str) -> None:
-    """By its ETag; HEAD has it, too."""
+    """GET and HEAD send the same ETag, and a matching `If-None-Match` is a 304."""
     whole = client.get(path)
     assert client.head(path).headers["ETag"] == whole.headers["ETag"]
-    answer = client.get(path, headers={"If-None-Match": whole.headers["ETag"]})
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["ETag"] == whole.headers["ETag"]
-    assert MADE_REQUEST_ID.fullmatch(answer.headers["X-Request-Id"])
+    response = client.get(path, headers={"If-None-Match": whole.headers["ETag"]})
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["ETag"] == whole.headers["ETag"]
+    assert MADE_REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_changed_page_is_sent_whole(client: ContractClient, path: str) -> None:
-    """When the ETag is another."""
-    answer = client.get(path, headers={"If-None-Match": '"another"'})
-    assert (answer.status_code, answer.content) == (200, client.get(path).content)
+    """An `If-None-Match` that does not match gets the whole page."""
+    response = client.get(path, headers={"If-None-Match": '"another"'})
+    assert (response.status_code, response.content) == (200, client.get(path).content)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 @pytest.mark.parametrize("path", ["/", "/ui", "/ui/", "/ui/initialize.js", *DOCUMENTS])
-def test_a_page_can_only_be_read(client: ContractClient, method: str, path: str) -> None:
-    """405 with the exact Allow, as a problem."""
+def test_a_page_is_read_only(client: ContractClient, method: str, path: str) -> None:
+    """Other methods are a 405 problem with the exact `Allow`."""
     detail = f"{method} is not allowed here; allowed methods: GET, HEAD, OPTIONS."
     assert_problem(client.request(method, path), 405, detail, headers={"Allow": "GET, HEAD, OPTIONS"})
 
 
 @pytest.mark.parametrize("path", ["/", "/ui", "/ui/", *DOCUMENTS])
-def test_options_of_a_page_say_the_exact_allow(client: ContractClient, path: str) -> None:
-    """And nothing else."""
-    answer = client.options(path)
-    assert (answer.is_success, answer.content) == (True, b"")
-    assert sorted(answer.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS"]
+def test_options_of_a_page_lists_its_methods(client: ContractClient, path: str) -> None:
+    """The response has the exact `Allow` and no body."""
+    response = client.options(path)
+    assert (response.is_success, response.content) == (True, b"")
+    assert sorted(response.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS"]
 
 
 @each_document
-def test_the_contract_is_fresh(client: ContractClient, path: str) -> None:
-    """Asked for again each time, by ETag."""
-    answer = client.get(path)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, DOCUMENTS[path])
-    assert answer.headers["Cache-Control"] == "no-cache"
-    assert vary(answer) == {"X-Forwarded-Prefix"}
-    assert re.fullmatch(r'"[!#-~]+"', answer.headers["ETag"])
+def test_the_contract_is_revalidated(client: ContractClient, path: str) -> None:
+    """Clients must revalidate the contract by ETag every time."""
+    response = client.get(path)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, DOCUMENTS[path])
+    assert response.headers["Cache-Control"] == "no-cache"
+    assert vary(response) == {"X-Forwarded-Prefix"}
+    assert re.fullmatch(r'"[!#-~]+"', response.headers["ETag"])
 
 
 def test_the_yaml_is_the_file(client: ContractClient) -> None:
-    """Byte by byte."""
+    """`/openapi.yaml` is the file, byte by byte."""
     assert client.get("/openapi.yaml").content == SPECIFICATION.read_bytes()
 
 
-def test_the_json_is_what_the_file_says(client: ContractClient) -> None:
-    """References, names and their order intact: generators need them."""
+def test_the_json_has_the_content_of_the_file(client: ContractClient) -> None:
+    """References, names and their order are unchanged, because generators need them."""
     document = client.get("/openapi.json").json()
     assert json.dumps(document) == json.dumps(yaml.safe_load(SPECIFICATION.read_bytes()))
     assert document["servers"] == [{"url": "/", "description": "Where this file was served from."}]
@@ -207,8 +207,8 @@ def test_the_json_is_what_the_file_says(client: ContractClient) -> None:
 
 
 @each_document
-def test_the_contract_served_is_the_contract_kept(client: ContractClient, path: str) -> None:
-    """After requests, too: nothing in the stack changes it."""
+def test_requests_do_not_change_the_contract(client: ContractClient, path: str) -> None:
+    """After a request to every operation, the contract is still the same."""
     before = client.get(path).content
     for operation in operations():
         client.request(operation.method, operation.path.replace("{item_id}", "1"))
@@ -222,6 +222,6 @@ def test_the_contract_served_is_the_contract_kept(client: ContractClient, path: 
         *(("POST", path) for path in ("/", "/ui/", "/openapi.json", "/nope")),
     ],
 )
-def test_what_is_no_operation_ends_with_a_newline_too(client: ContractClient, method: str, path: str) -> None:
-    """For those who read it in a terminal."""
+def test_pages_end_with_a_newline(client: ContractClient, method: str, path: str) -> None:
+    """Bodies end with a newline, for terminals."""
     assert client.request(method, path).content.endswith(b"\n")

@@ -1,4 +1,4 @@
-"""The prefix that a proxy announces: what it is, where it goes, and what the pages make of it."""
+"""`X-Forwarded-Prefix`: which values are valid, and what the scope and the pages do with them."""
 
 import json
 import re
@@ -46,7 +46,7 @@ NO_PREFIX = [
 
 
 def scope_of(*announced: str, path: str = "/items", root_path: str = "") -> dict[str, Any]:
-    """What the application is told of a request that announces this."""
+    """Return the scope of a request with these `X-Forwarded-Prefix` headers, after `restore`."""
     headers = [(b"host", b"a"), *((b"x-forwarded-prefix", text.encode()) for text in announced)]
     scope = {"path": path, "raw_path": path.encode(), "root_path": root_path, "headers": headers}
     prefix.restore(scope)
@@ -54,47 +54,47 @@ def scope_of(*announced: str, path: str = "/items", root_path: str = "") -> dict
 
 
 @pytest.mark.parametrize("text", ["/shop", "/shop/v1.2", "/~me/a_b-c", "/...", "/.well-known", "/a..b", LONGEST])
-def test_a_prefix_is_put_back(text: str) -> None:
-    """In front of the path; `root_path` says how much of it it is."""
+def test_a_prefix_is_added_to_the_path(text: str) -> None:
+    """The prefix is in front of the path and in `root_path`."""
     scope = scope_of(text)
     assert (scope["root_path"], scope["path"], scope["raw_path"]) == (text, f"{text}/items", f"{text}/items".encode())
 
 
-def test_it_comes_before_what_the_server_is_mounted_at() -> None:
-    """Whether the path that the server names has that or not."""
+def test_the_prefix_comes_before_the_servers_root_path() -> None:
+    """This holds whether or not the server's path includes its `root_path`."""
     for path in ("/api/items", "/items"):
         scope = scope_of("/shop", path=path, root_path="/api")
         assert (scope["root_path"], scope["path"]) == ("/shop/api", "/shop/api/items")
 
 
 def test_a_path_that_begins_like_the_prefix_is_kept_whole() -> None:
-    """The proxy has cut the prefix off already: what is left only looks like it."""
+    """The proxy has already removed the prefix, so the rest is the path, even if it looks like the prefix."""
     assert scope_of("/items", path="/items/1")["path"] == "/items/items/1"
 
 
 @pytest.mark.parametrize("announced", [(), *((text,) for text in NO_PREFIX), ("/a", "/b"), ("/a", "/a")], ids=repr)
-def test_anything_else_changes_nothing(announced: tuple[str, ...]) -> None:
-    """Neither what is no prefix, nor one that is there twice."""
+def test_an_invalid_or_repeated_prefix_changes_nothing(announced: tuple[str, ...]) -> None:
+    """The scope stays the same."""
     scope = scope_of(*announced)
     assert (scope["root_path"], scope["path"], scope["raw_path"]) == ("", "/items", b"/items")
 
 
 @pytest.fixture
 def below(application: FlaskApp) -> Iterator[ContractClient]:
-    """A client of the application below the longest prefix there can be."""
+    """A client of the application below the longest valid prefix."""
     with ContractClient(application, root_path=LONGEST) as started:
         yield started
 
 
-def test_the_longest_prefix_fits_into_what_the_contract_admits(below: ContractClient) -> None:
-    """`Location` and `Link` have lengths there."""
+def test_the_longest_prefix_fits_into_the_contracts_limits(below: ContractClient) -> None:
+    """The contract limits the length of `Location` and `Link`."""
     below.fill(LONGEST)
     assert below.get(f"{LONGEST}/items?limit=1").status_code == 200
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_the_contract_says_where_it_is(client: ContractClient, below: ContractClient, path: str) -> None:
-    """`servers` has the prefix; all else is the same, byte by byte, and the ETag is another."""
+def test_the_contracts_servers_have_the_prefix(client: ContractClient, below: ContractClient, path: str) -> None:
+    """Everything else is the same, byte by byte, and the ETag differs."""
     here, there = client.get(path), below.get(LONGEST + path)
     servers = [{"url": LONGEST, "description": "Where this file was served from."}]
     assert yaml.safe_load(there.text) == {**yaml.safe_load(here.text), "servers": servers}
@@ -107,14 +107,14 @@ def test_the_contract_says_where_it_is(client: ContractClient, below: ContractCl
     again = below.get(LONGEST + path, headers={"If-None-Match": there.headers["ETag"]})
     assert (again.status_code, again.headers["ETag"]) == (304, there.headers["ETag"])
     assert below.get(LONGEST + path, headers={"If-None-Match": here.headers["ETag"]}).status_code == 200
-    for answer in (here, there, again):
-        assert answer.headers["Vary"] == "X-Forwarded-Prefix"
+    for response in (here, there, again):
+        assert response.headers["Vary"] == "X-Forwarded-Prefix"
     assert client.get(path).content == here.content
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])
-def test_servers_that_name_a_host_stay(form: str) -> None:
-    """The others begin with the prefix, however they are written, and whatever stands before them."""
+def test_servers_with_a_host_are_unchanged(form: str) -> None:
+    """The other URLs begin with the prefix, in any notation and at any position."""
     source = """\
     info: {title: "ÄÖÜ \U0001f4a1", x-url: /}
     servers:
@@ -133,32 +133,32 @@ def test_servers_that_name_a_host_stay(form: str) -> None:
         "servers": [{**old, "url": url} for old, url in zip(document["servers"], urls, strict=True)],
     }
     file = SpecFile(text.encode(), "application/json")
-    assert yaml.safe_load(file.below("/shop")) == expected
-    assert file.below("") == text.encode()
+    assert yaml.safe_load(file.with_prefix("/shop")) == expected
+    assert file.with_prefix("") == text.encode()
 
 
 @pytest.mark.parametrize("content", [b"servers: []\n", b"openapi: 3.0.3\n"])
-def test_a_spec_without_servers_stays(content: bytes) -> None:
-    """There is nothing to say it in."""
-    assert SpecFile(content, "application/yaml").below("/shop") == content
+def test_a_contract_without_servers_is_unchanged(content: bytes) -> None:
+    """There is no URL to change."""
+    assert SpecFile(content, "application/yaml").with_prefix("/shop") == content
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/ui/nothing", "//items", "/items/1/x"])
-def test_what_is_not_there_is_named_as_the_client_names_it(below: ContractClient, path: str) -> None:
-    """With the prefix: it is part of the address."""
-    answer = below.get(f"http://testserver{LONGEST}{path}")
-    assert_problem(answer, 404, f"There is nothing at {LONGEST}{path}.")
+def test_a_404_has_the_path_with_its_prefix(below: ContractClient, path: str) -> None:
+    """The prefix is part of the client's URL."""
+    response = below.get(f"http://testserver{LONGEST}{path}")
+    assert_problem(response, 404, f"There is nothing at {LONGEST}{path}.")
 
 
 def test_the_ui_needs_no_prefix(below: ContractClient) -> None:
-    """All its addresses are relative, so its files are the same everywhere."""
+    """All URLs of the page are relative, so its files are the same below every prefix."""
     page = below.get(f"{LONGEST}/ui/")
     assert (page.status_code, "Vary" in page.headers) == (200, False)
-    addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert {below.get(f"{LONGEST}/ui/{address}").status_code for address in addresses} == {200}
+    urls = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert {below.get(f"{LONGEST}/ui/{url}").status_code for url in urls} == {200}
 
 
-def test_the_file_itself_is_never_changed(below: ContractClient) -> None:
-    """What is served below a prefix is made of it."""
+def test_the_original_document_is_never_changed(below: ContractClient) -> None:
+    """The document with a prefix is a copy."""
     assert LONGEST.encode() not in SPECIFICATION.read_bytes()
     assert LONGEST.encode() in below.get(f"{LONGEST}/openapi.yaml").content

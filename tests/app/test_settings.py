@@ -1,4 +1,4 @@
-"""Settings: read from the environment once, and all that is wrong is said at once."""
+"""The settings are read from environment variables, and all invalid values are reported at once."""
 
 from contextlib import suppress
 from dataclasses import FrozenInstanceError, fields
@@ -19,7 +19,7 @@ def _message(environ: dict[str, str]) -> str:
 
 
 def test_every_setting_has_a_default() -> None:
-    """That serves one machine, to nobody else."""
+    """The defaults serve this machine only."""
     settings = Settings.from_environ({})
     assert settings == Settings()
     assert settings.database_url.render_as_string() == f"sqlite:///{ROOT}/var/items.db"
@@ -29,8 +29,8 @@ def test_every_setting_has_a_default() -> None:
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: str(setting.name))
-def test_every_setting_says_what_it_means(setting: Any) -> None:
-    """In a sentence, which the README shows; and its default is one that it accepts."""
+def test_every_setting_has_a_meaning(setting: Any) -> None:
+    """The meaning is a sentence, which the README shows, and the default is a valid value."""
     assert setting.metadata["means"].endswith(".")
     assert Settings.from_environ({setting.name.upper(): setting.metadata["default"]}) == Settings()
 
@@ -38,7 +38,7 @@ def test_every_setting_says_what_it_means(setting: Any) -> None:
 @pytest.mark.parametrize("text", ["", " ", "\t\n"])
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: str(setting.name))
 def test_an_empty_variable_is_not_set(setting: Any, text: str) -> None:
-    """As `docker compose` passes on what is not there."""
+    """`docker compose` passes variables that are not set as empty ones."""
     assert Settings.from_environ({setting.name.upper(): text}) == Settings()
 
 
@@ -58,8 +58,8 @@ def test_an_empty_variable_is_not_set(setting: Any, text: str) -> None:
         ("RELOAD", "on", True),
     ],
 )
-def test_a_good_value_is_taken(name: str, text: str, value: object) -> None:
-    """Without regard to case where words are chosen from."""
+def test_a_valid_value_is_used(name: str, text: str, value: object) -> None:
+    """Words are not case-sensitive."""
     assert getattr(Settings.from_environ({name: text}), name.lower()) == value
 
 
@@ -90,15 +90,15 @@ def test_a_good_value_is_taken(name: str, text: str, value: object) -> None:
         ("DATABASE_URL", "postgres://host/items", DATABASE_URL_RULE),
     ],
 )
-def test_a_bad_value_is_named_with_what_it_should_be(name: str, text: str, rule: str) -> None:
-    """And with what it is."""
-    assert _message({name: text}) == f"These settings cannot be used:\n  - {name} {rule}; it is {text!r}"
+def test_an_invalid_value_is_reported_with_what_is_expected(name: str, text: str, rule: str) -> None:
+    """The message has the name, the rule and the value."""
+    assert _message({name: text}) == f"These settings are invalid:\n  - {name} {rule}; it is {text!r}"
 
 
-def test_all_bad_values_are_named_at_once() -> None:
-    """In the order of the settings; good ones are not mentioned."""
+def test_all_invalid_values_are_reported_at_once() -> None:
+    """They are in the order of the settings, without the valid ones."""
     assert _message({"RELOAD": "maybe", "PORT": "x", "LOG_LEVEL": "loud", "HOST": "localhost"}) == (
-        "These settings cannot be used:\n"
+        "These settings are invalid:\n"
         "  - PORT must be a whole number from 0 to 65535; it is 'x'\n"
         f"  - LOG_LEVEL {LEVELS}; it is 'loud'\n"
         "  - RELOAD must be one of: on, off; it is 'maybe'"
@@ -114,8 +114,8 @@ def test_all_bad_values_are_named_at_once() -> None:
         "postgresql+asyncpg://u:p@h:5432/d",
     ],
 )
-def test_postgresql_is_spoken_to_with_psycopg_3(text: str) -> None:
-    """Whatever driver the address names: hosting providers give all kinds."""
+def test_postgresql_always_uses_psycopg_3(text: str) -> None:
+    """The driver in the URL is ignored, because hosting providers name different ones."""
     url = Settings.from_environ({"DATABASE_URL": text}).database_url
     assert url.render_as_string(hide_password=False) == "postgresql+psycopg://u:p@h:5432/d"
 
@@ -124,27 +124,27 @@ def test_postgresql_is_spoken_to_with_psycopg_3(text: str) -> None:
     "text", ["sqlite+aiosqlite:///items.db", "sqlite+pysqlcipher:///items.db", "sqlite+nonsense:///items.db"]
 )
 def test_sqlite_with_another_driver_does_not_reach_the_engine(text: str) -> None:
-    """It is refused by name, or spoken to with the standard library's driver; it is no traceback later."""
+    """It is rejected or replaced by the standard library's driver, so there is no traceback later."""
     with suppress(SettingsError):
         url = Settings.from_environ({"DATABASE_URL": text}).database_url
         assert url.get_driver_name() == "pysqlite"
 
 
 @pytest.mark.parametrize("text", ["postgresql://h:port/d", "postgresql://u:p@h:99x/d"])
-def test_a_port_in_the_address_that_is_no_number_is_said_in_words(text: str) -> None:
-    """Not in those of Python's int()."""
+def test_an_invalid_port_in_the_url_is_reported_in_plain_words(text: str) -> None:
+    """The message is not that of Python's `int()`."""
     message = _message({"DATABASE_URL": text})
     assert "DATABASE_URL must be " in message
     assert "invalid literal" not in message
 
 
-def test_a_password_is_not_repeated() -> None:
+def test_a_password_is_masked() -> None:
     """The message goes to the log."""
     assert "hunter2" not in _message({"DATABASE_URL": "mysql://user:hunter2@host/items"})
 
 
-def test_settings_do_not_change() -> None:
-    """They are handed around."""
+def test_settings_are_immutable() -> None:
+    """Several parts of the application share them."""
     settings = Settings()
     with pytest.raises(FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]

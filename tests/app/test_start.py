@@ -1,4 +1,4 @@
-"""Starting: importing does nothing, asking for `app.app` makes it once, and what hinders is said in one message."""
+"""Importing has no side effects, `app.app` is created once, and errors stop the start with one message."""
 
 import json
 import subprocess
@@ -34,25 +34,25 @@ def _python(*arguments: str, cwd: Path = ROOT, **environ: str) -> "subprocess.Co
     )
 
 
-def test_importing_opens_nothing_and_the_application_is_made_once(tmp_path: Path) -> None:
-    """No file, no folder, no connection, before a server starts it."""
+def test_importing_opens_nothing_and_the_application_is_created_once(tmp_path: Path) -> None:
+    """Before a server starts it, there is no file, no folder and no connection."""
     ended = _python("-c", OPEN_NOTHING, cwd=tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/var/items.db")
     assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_importing_reads_no_settings() -> None:
-    """Bad ones are only a matter of the start."""
+    """Invalid settings are reported at the start, not at import."""
     assert _python("-c", "import app", PORT="x").returncode == 0
 
 
-def test_bad_settings_stop_the_start_with_one_message() -> None:
-    """And no traceback."""
+def test_invalid_settings_stop_the_start_with_one_message() -> None:
+    """There is no traceback."""
     ended = _python("-c", "import app; app.app", PORT="x", LOG_LEVEL="loud")
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr == (
-        "The service cannot start. These settings cannot be used:\n"
+        "The service cannot start. These settings are invalid:\n"
         "  - PORT must be a whole number from 0 to 65535; it is 'x'\n"
         "  - LOG_LEVEL must be one of: debug, info, warning, error, critical; it is 'loud'\n"
     )
@@ -60,14 +60,14 @@ def test_bad_settings_stop_the_start_with_one_message() -> None:
 
 @pytest.mark.parametrize("file", ["gunicorn.conf.py"])
 def test_gunicorns_configuration_stops_with_the_same_message(file: str) -> None:
-    """It reads the settings before the application does."""
+    """Gunicorn's configuration reads the settings before the application does."""
     ended = _python(file, PORT="x")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("The service cannot start. These settings cannot be used:\n  - PORT must be ")
+    assert ended.stderr.startswith("The service cannot start. These settings are invalid:\n  - PORT must be ")
 
 
 def test_gunicorns_configuration_follows_the_settings() -> None:
-    """One worker when it reloads, whatever was asked for; nothing is preloaded then."""
+    """With `RELOAD=on` there is one worker and no preloading, whatever `WEB_CONCURRENCY` is."""
     script = (
         "import json, runpy; values = runpy.run_path('gunicorn.conf.py'); "
         "print(json.dumps([values[name] for name in ('bind', 'workers', 'preload_app', 'reload', 'accesslog')]))"
@@ -79,15 +79,15 @@ def test_gunicorns_configuration_follows_the_settings() -> None:
 
 
 def test_flasks_command_line_works(tmp_path: Path) -> None:
-    """`flask --app app routes` lists the pages; the operations are in the contract. It opens no database."""
+    """`flask --app app routes` lists the pages without opening a database."""
     ended = _python("-m", "flask", "--app", "app", "routes", DATABASE_URL=f"sqlite:///{tmp_path}/items.db")
     assert ended.returncode == 0, ended.stderr
     assert "/ui/<name>" in ended.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_database_is_made_when_the_server_starts_the_application(tmp_path: Path) -> None:
-    """Not by `create_app()`; the folder too."""
+def test_the_database_is_created_when_the_server_starts_the_application(tmp_path: Path) -> None:
+    """`create_app()` creates neither the database nor its folder."""
     script = (
         "import os, app; application = app.app; file = os.environ['FILE']; assert not os.path.exists(file)\n"
         "with application.test_client() as client:\n"

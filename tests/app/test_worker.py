@@ -1,4 +1,4 @@
-"""The worker: its own answers, to what is not HTTP, and what stays of a connection."""
+"""The worker: its responses to invalid HTTP, and what it releases after a connection."""
 
 import asyncio
 import gc
@@ -17,7 +17,7 @@ from tests.support import MADE_REQUEST_ID
 
 
 class _Recording(Protocol):
-    """A protocol without a connection, which keeps what it would send."""
+    """A protocol without a connection, which records what it would send."""
 
     def __init__(self) -> None:
         self.written = b""
@@ -26,7 +26,7 @@ class _Recording(Protocol):
         self.written += data
 
 
-def _answer(status: int, message: str, **extra: str) -> tuple[str, dict[str, str], Any]:
+def _response(status: int, message: str, **extra: str) -> tuple[str, dict[str, str], Any]:
     protocol = _Recording()
     protocol._send_error_response(status, message, list(extra.items()))
     head, _, body = protocol.written.partition(b"\r\n\r\n")
@@ -51,9 +51,9 @@ def _answer(status: int, message: str, **extra: str) -> tuple[str, dict[str, str
         (505, "", "HTTP Version Not Supported", "HTTP Version Not Supported."),
     ],
 )
-def test_a_refusal_of_the_server_is_a_problem(status: int, message: str, title: str, detail: str) -> None:
-    """Whole, with a request id, and the last on its connection."""
-    first, headers, body = _answer(status, message)
+def test_an_error_of_the_server_is_a_problem(status: int, message: str, title: str, detail: str) -> None:
+    """The response is complete, has a request id, and closes the connection."""
+    first, headers, body = _response(status, message)
     assert first == f"HTTP/1.1 {status} {title}"
     assert body == {"type": "about:blank", "title": title, "status": status, "detail": detail}
     assert MADE_REQUEST_ID.fullmatch(headers.pop("X-Request-Id"))
@@ -63,13 +63,13 @@ def test_a_refusal_of_the_server_is_a_problem(status: int, message: str, title: 
 
 
 def test_headers_of_the_server_are_kept() -> None:
-    """Those that it adds to its own errors."""
-    _, headers, _ = _answer(400, "x", **{"Retry-After": "1"})
+    """The headers that Gunicorn adds to its errors are sent."""
+    _, headers, _ = _response(400, "x", **{"Retry-After": "1"})
     assert headers["Retry-After"] == "1"
 
 
 def test_the_worker_is_gunicorns_asgi_worker() -> None:
-    """With graceful_timeout and all."""
+    """It inherits everything else, such as `graceful_timeout`."""
     assert Worker.__mro__[1].__module__ == "gunicorn.workers.gasgi"
 
 
@@ -77,7 +77,7 @@ _receive: ContextVar[Any] = ContextVar("receive")
 
 
 async def _application(_scope: Any, receive: Any, send: Any) -> None:
-    """Answers, and leaves `receive` in the context, as Connexion does; nobody else's may be there, before or after."""
+    """Respond, and set a context variable as Connexion does; the context must not have one from another request."""
     assert _receive.get(None) is None
     _receive.set(receive)
     await asyncio.sleep(0)
@@ -86,8 +86,8 @@ async def _application(_scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-class _Kept(Protocol):
-    """A protocol that tells when it is gone."""
+class _Tracked(Protocol):
+    """A protocol that records when it is garbage-collected."""
 
     made: list[weakref.ref[Protocol]]
 
@@ -96,8 +96,8 @@ class _Kept(Protocol):
         self.made.append(weakref.ref(self))
 
 
-async def _serve_and_leave(times: int, requests: int) -> None:
-    """So many connections with so many requests each, closed by the client."""
+async def _serve_and_disconnect(times: int, requests: int) -> None:
+    """Open these connections, send these requests on each, and close them as the client."""
     loop = asyncio.get_running_loop()
     log = getLogger("tests")
     log.access_log_enabled = False  # type: ignore[attr-defined]  # Gunicorn's loggers have it
@@ -114,7 +114,7 @@ async def _serve_and_leave(times: int, requests: int) -> None:
         alive=True,
         protocols=set(),
     )
-    server = await loop.create_server(lambda: _Kept(worker), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Tracked(worker), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     for _ in range(times):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -129,16 +129,16 @@ async def _serve_and_leave(times: int, requests: int) -> None:
     assert (worker.nr, worker.protocols) == (times * requests, set())
 
 
-def test_nothing_stays_of_a_connection() -> None:
-    """Not even until the next garbage collection: neither the parser nor a context variable holds it.
+def test_nothing_of_a_connection_stays_in_memory() -> None:
+    """Neither the parser nor a context variable keeps it until the next garbage collection.
 
-    Nor does anything of one request reach the next.
+    No context variable of one request is visible in the next.
     """
     Protocol._check_h1c_protocol_available()
-    _Kept.made = []
+    _Tracked.made = []
     gc.disable()
     try:
-        asyncio.run(_serve_and_leave(3, 2))
-        assert [reference() for reference in _Kept.made] == [None] * 3
+        asyncio.run(_serve_and_disconnect(3, 2))
+        assert [reference() for reference in _Tracked.made] == [None] * 3
     finally:
         gc.enable()

@@ -1,4 +1,4 @@
-"""A database without an application around it."""
+"""A database without an application."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +11,13 @@ from db.engine import Database
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the database is."""
+    """The path of the database."""
     return tmp_path / "items.db"
 
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    """A created database."""
+    """A new database with its tables."""
     created = Database(settings.database_url)
     created.create()
     yield created

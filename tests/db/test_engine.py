@@ -1,4 +1,4 @@
-"""The engine: how SQLite is run, who creates the database, and when a transaction ends how."""
+"""The engine: SQLite's settings, the creation of the database, and the end of transactions."""
 
 import sqlite3
 import subprocess
@@ -30,22 +30,22 @@ def _pragma(connection: Connection, name: str) -> object:
 
 @pytest.mark.parametrize("name", PRAGMAS)
 def test_pragmas_are_in_force_on_every_connection(database: Database, name: str) -> None:
-    """The first, those beside it, and a writing one."""
+    """This holds for the first, for parallel and for writing connections."""
     with ExitStack() as stack:
         connections = [stack.enter_context(database.read()) for _ in range(3)]
         connections.append(stack.enter_context(database.write()))
         assert [_pragma(connection, name) for connection in connections] == [PRAGMAS[name]] * 4
 
 
-def test_a_database_opens_nothing_before_it_is_asked(tmp_path: Path) -> None:
-    """Neither a file nor a folder."""
+def test_a_database_opens_nothing_before_its_first_use(tmp_path: Path) -> None:
+    """There is neither a file nor a folder."""
     database = Database(make_url(f"sqlite:///{tmp_path}/folder/items.db"))
     assert list(tmp_path.iterdir()) == []
     database.close()
 
 
-def test_creation_makes_the_folder_and_the_table(tmp_path: Path) -> None:
-    """Also below folders that are not there yet."""
+def test_creation_creates_the_folder_and_the_table(tmp_path: Path) -> None:
+    """Missing parent folders are created, too."""
     database = Database(make_url(f"sqlite:///{tmp_path}/a/b/items.db"))
     database.create()
     with database.read() as connection:
@@ -55,7 +55,7 @@ def test_creation_makes_the_folder_and_the_table(tmp_path: Path) -> None:
 
 
 def test_creation_a_second_time_changes_nothing(database: Database) -> None:
-    """What is there stays."""
+    """Existing rows stay."""
     with database.write() as connection:
         item = ITEMS.add(connection, {"name": "x", "description": None})
     database.create()
@@ -65,7 +65,7 @@ def test_creation_a_second_time_changes_nothing(database: Database) -> None:
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_eight_processes_create_one_database_at_the_same_time(file: Path, attempt: int) -> None:
-    """All of them find it made; none fails."""
+    """None of them fails."""
     command = [sys.executable, "-c", CREATE, f"sqlite:///{file}"]
     with ExitStack() as stack:
         processes = [
@@ -91,7 +91,7 @@ def test_eight_processes_create_one_database_at_the_same_time(file: Path, attemp
 
 
 def test_return_commits(database: Database) -> None:
-    """Another connection sees it."""
+    """Another connection sees the change."""
     with database.write() as connection:
         item = ITEMS.add(connection, {"name": "x", "description": None})
     with database.read() as connection:
@@ -99,7 +99,7 @@ def test_return_commits(database: Database) -> None:
 
 
 def test_raise_rolls_back(database: Database) -> None:
-    """All of it, also what was done before."""
+    """All changes of the transaction are undone."""
     with database.write() as connection:
         kept = ITEMS.add(connection, {"name": "kept", "description": None})
 
@@ -116,7 +116,7 @@ def test_raise_rolls_back(database: Database) -> None:
 
 
 def test_a_failed_statement_rolls_back(database: Database) -> None:
-    """As any other exception."""
+    """It behaves like any other exception."""
 
     def add_and_break() -> None:
         with database.write() as connection:
@@ -130,7 +130,7 @@ def test_a_failed_statement_rolls_back(database: Database) -> None:
 
 
 def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Path) -> None:
-    """BEGIN IMMEDIATE: what it read cannot be changed before it writes."""
+    """BEGIN IMMEDIATE: what the transaction has read cannot change before it writes."""
     other = sqlite3.connect(file, timeout=0, isolation_level=None)
     with database.write() as connection:
         ITEMS.find_for_update(connection, 1)
@@ -141,7 +141,7 @@ def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Pat
 
 
 def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
-    """WAL: it sees what was committed before."""
+    """WAL: it sees the last committed state."""
     with database.write() as writing:
         ITEMS.add(writing, {"name": "x", "description": None})
         with database.read() as reading:
@@ -149,7 +149,7 @@ def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
 
 
 def test_a_reader_holds_no_lock_when_it_is_done(database: Database, file: Path) -> None:
-    """A connection that goes back to the pool has no transaction open, so a checkpoint can end."""
+    """A connection returns to the pool without an open transaction, so a checkpoint can finish."""
     with database.write() as connection:
         ITEMS.add(connection, {"name": "x", "description": None})
     with database.read() as connection:
@@ -159,8 +159,8 @@ def test_a_reader_holds_no_lock_when_it_is_done(database: Database, file: Path) 
     other.close()
 
 
-def test_a_connection_stays_open_for_the_next(database: Database) -> None:
-    """Also when the handler finds something to refuse."""
+def test_a_connection_stays_open_for_the_next_request(database: Database) -> None:
+    """This also holds after the handler has raised a problem."""
     with pytest.raises(LookupError), database.read() as first:
         raise LookupError
     with database.read() as second:
@@ -171,8 +171,8 @@ def test_a_connection_stays_open_for_the_next(database: Database) -> None:
         assert again is writing
 
 
-def test_a_connection_in_which_the_database_failed_is_closed(database: Database) -> None:
-    """Whatever state it is in, the next is a new one."""
+def test_a_connection_is_closed_after_a_database_error(database: Database) -> None:
+    """Its state is unknown, so the next one is new."""
     for use in (database.read, database.write):
         with pytest.raises(OperationalError, match="no such table"), use() as connection:
             connection.execute(text("SELECT 1 FROM absent"))
@@ -181,16 +181,16 @@ def test_a_connection_in_which_the_database_failed_is_closed(database: Database)
             assert ITEMS.page(another, "id", {}, None, 10) == []
 
 
-def test_nobody_gets_a_connection_that_somebody_has(database: Database) -> None:
-    """One after the other they get those that were left."""
+def test_a_connection_in_use_is_not_shared(database: Database) -> None:
+    """Later requests get the connections that were returned."""
     with database.read() as first, database.read() as second:
         assert first is not second
     with database.read() as third:
         assert third in (first, second)
 
 
-def test_postgresql_is_spoken_to_with_psycopg_3() -> None:
-    """Nothing is connected to yet."""
+def test_postgresql_uses_psycopg_3() -> None:
+    """No connection is opened."""
     settings = Settings.from_environ({"DATABASE_URL": "postgresql://u:p@h/d"})
     database = Database(settings.database_url)
     assert not database.is_sqlite

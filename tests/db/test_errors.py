@@ -1,4 +1,4 @@
-"""The published table of database errors: each row, made for real where SQLite can, and through HTTP."""
+"""The published table of database errors: each row, with real errors where SQLite can cause them, and through HTTP."""
 
 import re
 import sqlite3
@@ -41,7 +41,7 @@ DRIVER_TEXT = re.compile(
 
 
 class _Coded(Exception):  # noqa: N818  # stands for a driver's exception
-    """An exception as sqlite3 raises it."""
+    """An exception with an error code, like those of sqlite3."""
 
     def __init__(self, code: int) -> None:
         super().__init__("driver text")
@@ -49,7 +49,7 @@ class _Coded(Exception):  # noqa: N818  # stands for a driver's exception
 
 
 class _Stated(Exception):  # noqa: N818  # stands for a driver's exception
-    """An exception as psycopg raises it; no state when it never reached the server."""
+    """An exception with an SQLSTATE, like those of psycopg; without one if the server was not reached."""
 
     def __init__(self, state: str | None) -> None:
         super().__init__("driver text")
@@ -78,7 +78,7 @@ class _Stated(Exception):  # noqa: N818  # stands for a driver's exception
     ],
 )
 def test_sqlites_codes(code: int, expected: Failure | None) -> None:
-    """Primary and extended ones alike."""
+    """Extended result codes count as their primary code."""
     assert failure(OperationalError("SELECT 1", {}, _Coded(code))) is expected
 
 
@@ -104,7 +104,7 @@ def test_sqlites_codes(code: int, expected: Failure | None) -> None:
     ],
 )
 def test_postgresqls_states(state: str, expected: Failure | None) -> None:
-    """The whole state first, then its class."""
+    """The whole SQLSTATE takes precedence over its class."""
     assert failure(OperationalError("SELECT 1", {}, _Stated(state))) is expected
 
 
@@ -122,12 +122,12 @@ def test_postgresqls_states(state: str, expected: Failure | None) -> None:
     ],
 )
 def test_errors_without_a_code(error: SQLAlchemyError, expected: Failure | None) -> None:
-    """What a driver could not reach is unreachable; a mistake of ours stays one."""
+    """A connection that failed is unreachable, and a programming error has no row."""
     assert failure(error) is expected
 
 
 def test_every_row_is_a_status_of_the_contract() -> None:
-    """And says in a sentence what to do."""
+    """The detail is a sentence."""
     for row in set(SQLITE.values()):
         assert row.status in (409, 503, 507)
         assert (row.retry_after is not None) is (row.status == 503)
@@ -158,7 +158,7 @@ def _ping(database: Database) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that are opened from now on do not wait for a lock."""
+    """New connections do not wait for a lock."""
     pragmas = tuple("PRAGMA busy_timeout = 0" if pragma == PATIENT else pragma for pragma in engine._PRAGMAS)
     assert pragmas != engine._PRAGMAS
     monkeypatch.setattr(engine, "_PRAGMAS", pragmas)
@@ -166,7 +166,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lock(file: Path) -> Iterator[Callable[[], None]]:
-    """Takes the write lock of the database for somebody else."""
+    """Hold the write lock of the database on another connection."""
     connections: list[sqlite3.Connection] = []
 
     def take() -> None:
@@ -184,29 +184,29 @@ def _with_pragma(monkeypatch: pytest.MonkeyPatch, database: Database, pragma: st
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_lock_that_is_taken_is_busy(database: Database, lock: Callable[[], None]) -> None:
-    """For writers; readers need none."""
+def test_a_held_lock_is_busy(database: Database, lock: Callable[[], None]) -> None:
+    """Writers need the lock, and readers do not."""
     lock()
     assert _real(database, _add) is BUSY
     _ping(database)
 
 
-def test_a_disk_without_room_is_full(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`max_page_count` stands for the disk's end."""
+def test_a_full_disk_is_full(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`max_page_count` simulates a full disk."""
     _with_pragma(monkeypatch, database, "PRAGMA max_page_count = 1")
     assert _real(database, _add_many) is FULL
     _ping(database)
 
 
-def test_a_database_that_takes_no_writes_is_read_only(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`query_only` stands for a read-only file system."""
+def test_a_read_only_database_is_read_only(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`query_only` simulates a read-only file system."""
     _with_pragma(monkeypatch, database, "PRAGMA query_only = ON")
     assert _real(database, _add) is READ_ONLY
     _ping(database)
 
 
-def test_a_broken_rule_is_a_constraint(database: Database) -> None:
-    """Here, a rule that somebody added."""
+def test_a_violated_constraint_is_a_constraint(database: Database) -> None:
+    """The test adds the constraint."""
     with database.write() as connection:
         connection.exec_driver_sql("CREATE UNIQUE INDEX one_of_each ON items (name)")
     _add(database)
@@ -214,23 +214,23 @@ def test_a_broken_rule_is_a_constraint(database: Database) -> None:
 
 
 def test_a_file_that_cannot_be_opened_is_unreachable(settings: Settings, file: Path) -> None:
-    """A directory is in its place."""
+    """The path is a directory."""
     file.mkdir()
     database = Database(settings.database_url)
     assert _real(database, _ping) is UNREACHABLE
     database.close()
 
 
-def test_a_file_that_is_no_database_is_unreachable(settings: Settings, file: Path) -> None:
-    """Nor does it become one by trying again at once."""
+def test_a_file_that_is_not_a_database_is_unreachable(settings: Settings, file: Path) -> None:
+    """Retrying at once does not help."""
     file.write_bytes(b"not a database" * 100)
     database = Database(settings.database_url)
     assert _real(database, _ping) is UNREACHABLE
     database.close()
 
 
-def test_a_server_that_is_not_there_is_unreachable() -> None:
-    """Psycopg's own refusal, without a server."""
+def test_a_missing_server_is_unreachable() -> None:
+    """Psycopg raises the error without a server."""
     absent = create_engine("postgresql+psycopg://u:p@127.0.0.1:1/d?connect_timeout=2")
     with pytest.raises(OperationalError) as caught, absent.connect():
         pass
@@ -249,7 +249,7 @@ each_write = pytest.mark.parametrize("method", WRITES)
 
 @pytest.fixture
 def database_of_client(application: FlaskApp) -> Database:
-    """The database of the application that `client` asks."""
+    """The database of the client's application."""
     database = application.app.extensions[EXTENSION]
     assert isinstance(database, Database)
     return database
@@ -257,17 +257,17 @@ def database_of_client(application: FlaskApp) -> Database:
 
 def _assert_failure(client: ContractClient, method: str, expected: Failure) -> None:
     path, document = WRITES[method]
-    answer = client.request(method, path, json=document)
+    response = client.request(method, path, json=document)
     retry = {} if expected.retry_after is None else {"Retry-After": str(expected.retry_after)}
-    assert_problem(answer, expected.status, expected.detail, headers=retry)
-    assert not DRIVER_TEXT.search(answer.text)
-    assert ("Retry-After" in answer.headers) is (expected.retry_after is not None)
+    assert_problem(response, expected.status, expected.detail, headers=retry)
+    assert not DRIVER_TEXT.search(response.text)
+    assert ("Retry-After" in response.headers) is (expected.retry_after is not None)
 
 
 @each_write
 @pytest.mark.usefixtures("impatient")
 def test_busy_through_http(client: ContractClient, lock: Callable[[], None], method: str) -> None:
-    """503 with Retry-After; what was there is still there."""
+    """The response is a 503 with Retry-After, and no data changes."""
     item = client.create()
     lock()
     _assert_failure(client, method, BUSY)
@@ -278,7 +278,7 @@ def test_busy_through_http(client: ContractClient, lock: Callable[[], None], met
 def test_read_only_through_http(
     client: ContractClient, database_of_client: Database, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """503 with Retry-After; reads go on."""
+    """The response is a 503 with Retry-After, and reads still work."""
     item = client.create()
     _with_pragma(monkeypatch, database_of_client, "PRAGMA query_only = ON")
     _assert_failure(client, method, READ_ONLY)
@@ -288,22 +288,22 @@ def test_read_only_through_http(
 def test_full_through_http(
     client: ContractClient, database_of_client: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """507; trying again is no use, so no Retry-After. Deleting still works."""
+    """The response is a 507 without Retry-After, because a retry does not help. Deleting still works."""
     item = client.create()
     _with_pragma(monkeypatch, database_of_client, "PRAGMA max_page_count = 1")
     with pytest.raises(SQLAlchemyError):
         _add_many(database_of_client)
-    answers = (client.post("/items", json={"name": "x" * 80, "description": "y" * 200}) for _ in range(100))
-    answer = next(answer for answer in answers if answer.status_code != 201)
-    assert_problem(answer, 507, FULL.detail)
-    assert "Retry-After" not in answer.headers
-    assert not DRIVER_TEXT.search(answer.text)
+    responses = (client.post("/items", json={"name": "x" * 80, "description": "y" * 200}) for _ in range(100))
+    response = next(response for response in responses if response.status_code != 201)
+    assert_problem(response, 507, FULL.detail)
+    assert "Retry-After" not in response.headers
+    assert not DRIVER_TEXT.search(response.text)
     assert client.delete(f"/items/{item['id']}").status_code == 204
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_a_constraint_through_http(client: ContractClient, database_of_client: Database, method: str) -> None:
-    """409, without a word of which rule; nothing is changed."""
+    """The response is a 409 that does not name the constraint, and no data changes."""
     listed = [client.create("first"), client.create("Desk lamp"), client.create("y")]
     with database_of_client.write() as connection:
         connection.exec_driver_sql("CREATE UNIQUE INDEX one_of_each ON items (name)")
@@ -311,13 +311,13 @@ def test_a_constraint_through_http(client: ContractClient, database_of_client: D
     assert client.get("/items").json() == listed
 
 
-def test_what_is_not_in_the_table_is_a_500_without_driver_text(
+def test_another_database_error_is_a_500_without_driver_messages(
     client: ContractClient, database_of_client: Database
 ) -> None:
-    """A table that is gone is nobody's ordinary trouble."""
+    """A missing table is such an error."""
     with database_of_client.write() as connection:
         connection.exec_driver_sql("DROP TABLE items")
     for method, (path, document) in WRITES.items():
-        answer = client.request(method, path, json=document)
-        assert answer.status_code == 500
-        assert not DRIVER_TEXT.search(answer.text)
+        response = client.request(method, path, json=document)
+        assert response.status_code == 500
+        assert not DRIVER_TEXT.search(response.text)

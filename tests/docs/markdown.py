@@ -1,4 +1,4 @@
-"""The documents as the tests read them: their blocks, their tables, and what they write as code."""
+"""Reads the documents for the tests: their code blocks, tables and code spans."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Example:
-    """A command of a `console` block, and what is shown below it."""
+    """A command of a `console` block, and the output below it."""
 
     command: str
     shown: str
@@ -34,37 +34,37 @@ class Example:
 
 
 def read(name: str) -> str:
-    """The text of a file of the checkout."""
+    """Return the text of a file of the checkout."""
     return (ROOT / name).read_text(encoding="utf-8")
 
 
 def fenced(text: str) -> list[tuple[str, str]]:
-    """All blocks of code: language and content, in their order."""
+    """Return all code blocks in their order, as pairs of language and content."""
     return _BLOCK.findall(text)
 
 
 def blocks(text: str, *languages: str) -> list[str]:
-    """The blocks of code in these languages, in their order."""
+    """Return the code blocks in these languages, in their order."""
     return [content for language, content in fenced(text) if language in languages]
 
 
 def prose(text: str) -> str:
-    """The text without its blocks of code."""
+    """Return the text without its code blocks."""
     return _BLOCK.sub("", text)
 
 
 def spans(text: str) -> list[str]:
-    """What is written as code within sentences and tables."""
+    """Return the code spans in sentences and tables."""
     return _SPAN.findall(prose(text))
 
 
 def headings(text: str) -> list[str]:
-    """All headings."""
+    """Return all headings."""
     return _HEADING.findall(prose(text))
 
 
 def table(text: str, heading: str) -> list[list[str]]:
-    """The rows of the one table below a heading, without the row that names the columns."""
+    """Return the rows of the one table below a heading, without the header row."""
     _, below = re.split(rf"^#+ {re.escape(heading)}$", text, maxsplit=1, flags=re.MULTILINE)
     lines = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0].splitlines()
     rows = [line for line in lines if line.startswith("|")]
@@ -72,9 +72,9 @@ def table(text: str, heading: str) -> list[list[str]]:
 
 
 def examples(text: str) -> Iterator[Example]:
-    """The commands of the `console` blocks: a line after `$ `, and those after `> ` right below it.
+    """Yield the commands of the `console` blocks: a line after `$ `, and the lines after `> ` right below it.
 
-    What follows, up to the next command, is what it answers.
+    The lines up to the next command are its output.
     """
     for block in blocks(text, "console"):
         before, *parts = re.split(r"^\$ ", block, flags=re.MULTILINE)

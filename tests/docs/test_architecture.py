@@ -1,4 +1,4 @@
-"""Each room imports only what ARCHITECTURE.md allows it: the table there is the rule."""
+"""Each folder imports only what the table in ARCHITECTURE.md allows."""
 
 import ast
 import sys
@@ -16,14 +16,14 @@ OWN = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"tests", "ben
 
 @dataclass(frozen=True)
 class Rule:
-    """What one room may import besides itself and Python's own library."""
+    """What one folder may import besides itself and Python's standard library."""
 
     room: str
     modules: tuple[str, ...]
     any_library: bool
 
     def allows(self, module: str) -> bool:
-        """Whether a module, by its full name, may be imported."""
+        """Return whether the folder may import a module, given by its full name."""
         top = module.partition(".")[0]
         if top == self.room or top in sys.stdlib_module_names or (self.any_library and top not in OWN):
             return True
@@ -42,7 +42,7 @@ RULES = _rules()
 
 
 def _imports(source: str) -> Iterator[str]:
-    """The full names of the modules that are imported, wherever in the source."""
+    """Yield the full names of all imported modules, at any level of the source."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -51,14 +51,14 @@ def _imports(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_room_has_a_rule() -> None:
-    """The packages of the service are the rooms of the table."""
+def test_every_folder_has_a_rule() -> None:
+    """The table lists the packages of the service."""
     assert set(RULES) == OWN - {"tests", "benchmarks"}
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_room_imports_only_what_its_rule_allows(rule: Rule) -> None:
-    """In every file of it."""
+def test_a_folder_imports_only_what_its_rule_allows(rule: Rule) -> None:
+    """This is checked for every file of the folder."""
     files = sorted((ROOT / rule.room).rglob("*.py"))
     assert files
     wrong = [
@@ -88,6 +88,6 @@ def test_a_room_imports_only_what_its_rule_allows(rule: Rule) -> None:
         ("tools", "from tests.support import links"),
     ],
 )
-def test_what_the_rules_are_there_to_refuse(room: str, source: str) -> None:
-    """Contract knows no other room; handlers know problems and no SQL; db knows SQLAlchemy alone."""
+def test_forbidden_imports_are_found(room: str, source: str) -> None:
+    """Contract imports no other folder, handlers import no SQL, and db imports only SQLAlchemy."""
     assert [module for module in _imports(source) if RULES[room].allows(module)] == []

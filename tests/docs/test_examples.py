@@ -1,4 +1,4 @@
-"""Every `console` block of a document is run as it is written, in order, against a new service."""
+"""Every `console` block of a document is run unchanged and in order, against a new service."""
 
 import os
 import re
@@ -17,11 +17,11 @@ from tests.docs.markdown import DOCUMENTS, Example, examples, read
 from tests.e2e.stack import service
 from tests.support import operations
 
-ADDRESS = "http://127.0.0.1:8000"
+ORIGIN = "http://127.0.0.1:8000"
 COOKBOOK = "docs/curl.md"
-ELSEWHERE = {"docs/sdk.md"}  # needs the generators: tests/e2e/test_sdk.py
+ELSEWHERE = {"docs/sdk.md"}  # tests/e2e/test_sdk.py runs it, because it needs the generators
 EXAMPLES = [(name, example) for name in DOCUMENTS if name not in ELSEWHERE for example in examples(read(name))]
-# What is another in every run, and counts as the same: a time, a date, a request id that the service has made.
+# What differs in every run: a time, a date, a request id from the service.
 VARIABLE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
     r"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
@@ -32,7 +32,7 @@ ACCESS = re.compile(r'"([A-Z]+) (/[^ ?"]*)\S* HTTP/1\.1" (\d{3}) ')
 
 @dataclass(frozen=True)
 class Session:
-    """What each command printed, and the requests that the service saw: method, path and status."""
+    """The output of each command, and the requests that the service received: method, path and status."""
 
     printed: Mapping[Example, str]
     requests: tuple[tuple[str, str, int], ...]
@@ -40,11 +40,11 @@ class Session:
 
 @cache
 def _session(document: str) -> Session:
-    """All commands of a document, one after the other; the only thing that is changed in them is the port."""
+    """Run all commands of a document one after the other. Only the port is changed."""
     with tempfile.TemporaryDirectory() as folder, service(Path(folder), ACCESS_LOG="on") as running:
-        address = f"http://127.0.0.1:{running.port}"
+        origin = f"http://127.0.0.1:{running.port}"
         printed = {
-            example: _run(example.command.replace(ADDRESS, address))
+            example: _run(example.command.replace(ORIGIN, origin))
             for name, example in EXAMPLES
             if name == document and _absent(example) is None
         }
@@ -53,7 +53,7 @@ def _session(document: str) -> Session:
 
 
 def _absent(example: Example) -> str | None:
-    """The program that this command needs and this machine does not have."""
+    """Return a program that the command needs and this machine does not have, if any."""
     words = re.findall(r"\b(?:curl|jq)\b", example.command)
     return next((program for program in words if shutil.which(program) is None), None)
 
@@ -67,7 +67,7 @@ def _run(command: str) -> str:
 
 
 def _comparable(text: str) -> str:
-    """The text without what varies, and an answer's headers in one order and case (RFC 9110 §5.1, §5.3)."""
+    """Return the text without what varies, with sorted header names in lower case (RFC 9110 §5.1, §5.3)."""
     text = VARIABLE.sub("…", text.replace("\r\n", "\n"))
     if not text.startswith("HTTP/"):
         return text
@@ -78,8 +78,8 @@ def _comparable(text: str) -> str:
 
 
 @pytest.mark.parametrize(("document", "example"), EXAMPLES, ids=str)
-def test_the_command_prints_what_is_shown(document: str, example: Example) -> None:
-    """Status, headers and body, to the letter; and it ends with a newline."""
+def test_the_command_prints_the_output_shown(document: str, example: Example) -> None:
+    """Status, headers and body are the same, and the output ends with a newline."""
     if absent := _absent(example):
         pytest.skip(f"{absent} is not installed (apt-get install {absent})")
     printed = _session(document).printed[example]
@@ -87,13 +87,13 @@ def test_the_command_prints_what_is_shown(document: str, example: Example) -> No
     assert printed.endswith("\n")
 
 
-def test_no_command_stands_twice_in_a_document() -> None:
-    """The answers are kept by command."""
+def test_no_command_occurs_twice_in_a_document() -> None:
+    """The session stores outputs by command."""
     assert len(set(EXAMPLES)) == len(EXAMPLES)
 
 
 def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
-    """A documented status below 400 counts when a command got it from its operation."""
+    """A command gets each documented status below 400 from its operation."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed (apt-get install curl)")
     got = {
@@ -108,13 +108,13 @@ def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
         for status in operation.definition["responses"]
         if status < "4"
     }
-    # Whether it is ready, `service()` asks too: so that one is looked up in the commands.
-    assert any(f"{ADDRESS}/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)
+    # `service()` requests /readyz as well, so look for it in the commands.
+    assert any(f"{ORIGIN}/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)
     assert documented <= got
 
 
 def test_the_cookbook_shows_the_common_errors() -> None:
-    """Whole answers, as a client meets them."""
+    """It shows whole responses."""
     shown = {
         int(status)
         for name, example in EXAMPLES
@@ -124,8 +124,8 @@ def test_the_cookbook_shows_the_common_errors() -> None:
     assert shown == {400, 404, 405, 406, 412, 413, 415}
 
 
-def test_the_cookbook_shows_the_methods_that_work_everywhere() -> None:
-    """HEAD and OPTIONS."""
+def test_the_cookbook_shows_head_and_options() -> None:
+    """These methods work on every path."""
     commands = [example.command for name, example in EXAMPLES if name == COOKBOOK]
     assert any(command.startswith("curl -I ") for command in commands)
     assert any("-X OPTIONS " in command for command in commands)

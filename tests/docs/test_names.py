@@ -1,4 +1,4 @@
-"""What the documents name is there: commands of make, files and folders, sections. And they fit on a screen."""
+"""The commands, files, folders and sections that the documents name exist, and lines are not too long."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from app.settings import ROOT
 from tests.docs.markdown import DOCUMENTS, blocks, headings, prose, read, spans
 
-# By the commands, and not in the repository.
+# Created by commands, and not in the repository.
 MADE = (".venv/", ".venv-bench/", ".venv-tools/", "node_modules/", "sdk/python/", "sdk/typescript/", "var/")
 MEDIA_TYPE = re.compile(r"(application|text)/[\w.+-]+")
 PATH = re.compile(r"(\w|\.\w)[\w.-]*(/[\w.-]+)*/?")
@@ -17,9 +17,9 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def _paths(text: str) -> Iterator[str]:
-    """What looks like a path of the checkout: a file's name, or names with slashes between that do not begin with one.
+    """Yield what looks like a path of the checkout: a file name, or names joined by slashes.
 
-    Addresses, media types and what lies outside of the checkout are none.
+    URLs, media types and absolute paths do not count.
     """
     for span in [*spans(text), *(word for block in blocks(text, "sh") for word in block.split())]:
         if PATH.fullmatch(span) and not MEDIA_TYPE.fullmatch(span) and ("/" in span or FILE.fullmatch(span)):
@@ -27,15 +27,15 @@ def _paths(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_path_is_there(name: str) -> None:
-    """Files and folders; a folder is written with a slash at its end."""
+def test_every_path_exists(name: str) -> None:
+    """A folder is written with a trailing slash."""
     named = {path for path in _paths(read(name)) if not path.startswith(MADE)}
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
     assert [path for path in sorted(named) if path.endswith("/") != (ROOT / path).is_dir()] == []
 
 
-def test_every_command_of_make_is_there_and_is_named() -> None:
-    """The documents name the commands that `make` lists, and no others."""
+def test_every_make_command_exists_and_is_documented() -> None:
+    """The documents name exactly the commands that `make` lists."""
     listed = set(re.findall(r"^([a-z0-9-]+):.*## ", read("Makefile"), re.MULTILINE)) - {"help"}
     documents = [*DOCUMENTS, "benchmarks/README.md"]
     code = [line for name in documents for line in [*spans(read(name)), *blocks(read(name), "sh", "console")]]
@@ -44,8 +44,8 @@ def test_every_command_of_make_is_there_and_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_link_within_the_project_leads_somewhere(name: str) -> None:
-    """To a file that is there, and to a heading that it has."""
+def test_every_link_within_the_project_works(name: str) -> None:
+    """The file exists, and has the heading."""
     for link in LINK.findall(prose(read(name))):
         if re.match("https?:", link):
             continue
@@ -62,7 +62,7 @@ def _slug(heading: str) -> str:
 
 @pytest.mark.parametrize("name", [*DOCUMENTS, "LICENSE"])
 def test_no_line_is_longer_than_120_characters(name: str) -> None:
-    """Tables, and answers as they are shown, cannot be broken."""
+    """Tables and command output are exceptions, because they cannot be wrapped."""
     text = read(name)
     shown = {
         line for block in blocks(text, "console") for line in block.split("\n") if not line.startswith(("$ ", "> "))

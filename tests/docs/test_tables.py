@@ -1,4 +1,4 @@
-"""The README's tables say what the code says: nothing missing, nothing more, to the letter."""
+"""The README's tables agree with the code."""
 
 import re
 import sqlite3
@@ -10,7 +10,7 @@ from tests.docs.markdown import read, spans, table
 
 
 def test_every_setting_is_in_the_table_with_its_default_and_its_meaning() -> None:
-    """And every row is a setting."""
+    """Every row is a setting."""
     expected = []
     for setting in fields(Settings):
         default = setting.metadata["default"].replace(str(ROOT), "<checkout>")
@@ -19,8 +19,8 @@ def test_every_setting_is_in_the_table_with_its_default_and_its_meaning() -> Non
     assert table(read("README.md"), "Settings") == expected, f"the rows should be:\n{rows}"
 
 
-def test_every_database_error_is_in_the_table_with_its_answer() -> None:
-    """And every row is an answer of `db/errors.py`: SQLite's codes, PostgreSQL's, status, Retry-After and detail."""
+def test_every_database_error_is_in_the_table_with_its_response() -> None:
+    """The rows equal `db/errors.py`: SQLite's codes, PostgreSQL's codes, status, Retry-After and detail."""
     sqlite: dict[int, Failure] = {}
     postgresql: dict[str, Failure] = {}
     for sqlite_codes, states, status, retry_after, detail in table(read("README.md"), "Database errors"):
@@ -31,8 +31,8 @@ def test_every_database_error_is_in_the_table_with_its_answer() -> None:
     assert postgresql == POSTGRESQL
 
 
-def test_what_compose_takes_from_the_environment_is_in_the_table() -> None:
-    """The variables of `docker-compose.yml`, with their defaults."""
+def test_the_variables_of_compose_are_in_the_table() -> None:
+    """The table has the variables of `docker-compose.yml` with their defaults."""
     variables = re.findall(r"^(?!\s*#).*\$\{(\w+):-(\w+)\}", read("docker-compose.yml"), re.MULTILINE)
     rows = table(read("README.md"), "Run it with Docker Compose")
     assert {(spans(name)[0], spans(default)[0]) for name, default, _ in rows} == set(variables)

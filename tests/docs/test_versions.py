@@ -1,4 +1,4 @@
-"""What several files say about the project as a whole, they all say alike."""
+"""Facts about the whole project are the same in every file."""
 
 import re
 import tomllib
@@ -11,13 +11,13 @@ VERSION = re.compile(r"^## (\d+\.\d+\.\d+) - (?:Unreleased|\d{4}-\d\d-\d\d)$", r
 
 
 def test_there_is_one_version() -> None:
-    """The newest of the changelog is that of the spec and of the package."""
+    """The changelog, the contract and the package have the same version."""
     newest = VERSION.findall(read("CHANGELOG.md"))[0]
     assert [newest, PROJECT["version"]] == [specification()["info"]["version"]] * 2
 
 
-def test_the_changelog_has_nothing_but_versions_and_kinds_of_change() -> None:
-    """As Keep a Changelog has it, newest version first."""
+def test_the_changelog_has_only_versions_and_kinds_of_change() -> None:
+    """The headings follow Keep a Changelog, with the newest version first."""
     titles = re.findall(r"^##.*$", read("CHANGELOG.md"), re.MULTILINE)
     kinds = {f"### {kind}" for kind in ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")}
     assert [title for title in titles if title not in kinds and not VERSION.match(title)] == []
@@ -26,6 +26,6 @@ def test_the_changelog_has_nothing_but_versions_and_kinds_of_change() -> None:
 
 
 def test_there_is_one_license() -> None:
-    """MIT: in its own file, in the package and in the spec."""
+    """The license file, the package and the contract say MIT."""
     assert read("LICENSE").startswith("MIT License\n\nCopyright (c) 2026 The maintainers\n")
     assert [PROJECT["license"]["text"], specification()["info"]["license"]["name"]] == ["MIT", "MIT"]

@@ -1,4 +1,4 @@
-"""A person at the documentation, in headless Chromium: what is clicked and seen, and what the console says."""
+"""Headless Chromium for the tests of the documentation page: clicks, screenshots, console and network."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.e2e.stack import VAR
 
 SECONDS = 30
 CREATE = "#operations-items-create_item"
-ANSWER = ".live-responses-table"
+RESPONSE = ".live-responses-table"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -34,7 +34,7 @@ FLAGS = (
 
 @contextmanager
 def chromium(folder: Path, *flags: str) -> Iterator[Any]:
-    """A fresh Chromium without a window, that keeps all its console says and all it asks the network for."""
+    """Start a new headless Chromium that records its console and its network requests."""
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
         pytest.skip("Chromium is not installed (apt-get install chromium chromium-driver)")
@@ -52,7 +52,7 @@ def chromium(folder: Path, *flags: str) -> Iterator[Any]:
 
 
 def look(browser: Any, width: int, height: int, scheme: str) -> None:
-    """Have a window of this size, on a machine that prefers light or dark."""
+    """Set the size of the window, and whether the system prefers light or dark."""
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     preference = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -60,7 +60,7 @@ def look(browser: Any, width: int, height: int, scheme: str) -> None:
 
 
 def find(browser: Any, selector: str) -> Any:
-    """The element, as soon as it is there to be seen and used."""
+    """Wait until the element is visible and enabled, and return it."""
 
     def usable(_: Any) -> Any:
         elements = browser.find_elements(By.CSS_SELECTOR, selector)
@@ -70,14 +70,14 @@ def find(browser: Any, selector: str) -> Any:
 
 
 def press(browser: Any, selector: str) -> None:
-    """Click it, in the middle of the window."""
+    """Scroll the element to the middle of the window and click it."""
     element = find(browser, selector)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
     element.click()
 
 
 def press_all(browser: Any, selector: str) -> None:
-    """Click everything that the selector finds, until there is nothing left to find."""
+    """Click every element that the selector finds, until there are none left."""
     click = "const all = document.querySelectorAll(arguments[0]); all.forEach(one => one.click()); return all.length"
     for _ in range(100):
         if browser.execute_script(click, selector) == 0:
@@ -86,20 +86,20 @@ def press_all(browser: Any, selector: str) -> None:
 
 
 def keep(browser: Any, name: str) -> None:
-    """Keep a picture of the window."""
+    """Save a screenshot."""
     VAR.mkdir(parents=True, exist_ok=True)
     browser.save_screenshot(str(VAR / f"{name}.png"))
 
 
 def requests(browser: Any) -> list[tuple[str, str]]:
-    """Method and address of everything the network was asked for since this was last called, of whatever host."""
+    """Return the method and the URL of every request to any host since the last call."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     sent = [event["params"]["request"] for event in events if event["method"] == "Network.requestWillBeSent"]
     return [(request["method"], request["url"]) for request in sent if re.match("(http|ws)s?:", request["url"])]
 
 
 def complaints(browser: Any) -> list[str]:
-    """What the console has against the page: errors, and anything about the Content-Security-Policy."""
+    """Return the errors in the console, and all messages about the Content-Security-Policy."""
     return [
         f"{entry['level']}: {entry['message']}"
         for entry in browser.get_log("browser")
@@ -108,10 +108,10 @@ def complaints(browser: Any) -> list[str]:
 
 
 def create(browser: Any) -> Any:
-    """On the page that is open: `POST /items`, "Execute", and 201; the item as the page shows it."""
+    """Execute `POST /items` on the current page, expect 201, and return the item that the page shows."""
     press(browser, f"{CREATE} .opblock-summary")
     press(browser, f"{CREATE} .execute")
-    status = find(browser, f"{CREATE} {ANSWER} tbody .response-col_status")
+    status = find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
     assert status.text.split()[0] == "201"
-    return json.loads(find(browser, f"{CREATE} {ANSWER} .response-col_description .highlight-code pre").text)
+    return json.loads(find(browser, f"{CREATE} {RESPONSE} .response-col_description .highlight-code pre").text)

@@ -1,4 +1,4 @@
-"""What several files of tests share: a browser, and the service on this machine and in containers."""
+"""Fixtures for several test files: a browser, and the service on this machine and in containers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +12,21 @@ from tests.e2e.stack import Running, composed, edge, service
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
-    """A fresh Chromium."""
+    """A new Chromium."""
     with chromium(tmp_path) as driver:
         yield driver
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service, for all tests of a module: none needs an empty database. It believes proxies on this machine."""
+    """The service for all tests of a module, which do not need an empty database. It trusts proxies on this machine."""
     with service(tmp_path_factory.mktemp("app")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The service and nginx on this machine: the port of nginx."""
+    """The service and nginx on this machine; the value is nginx's port."""
     folder = tmp_path_factory.mktemp("host")
     with service(folder) as app, edge(folder / "edge", app.port) as nginx:
         yield nginx.port
@@ -34,12 +34,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def containers() -> Iterator[int]:
-    """The same in containers: the published port."""
+    """The service and nginx in containers; the value is the published port."""
     with composed() as stack:
         yield stack.port
 
 
 @pytest.fixture(params=["host", "containers"])
 def port(request: pytest.FixtureRequest) -> int:
-    """The port to browse: on this machine, and then as docker-compose.yml runs it."""
+    """The port to browse: on this machine, and then in containers."""
     return int(request.getfixturevalue(request.param))

@@ -1,4 +1,4 @@
-"""Load that counts: clients that write as fast as they are answered, and know what became of every request."""
+"""Load with exact counts: clients that write as fast as possible and record the outcome of every request."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ from tests.e2e.stack import SECONDS
 
 @dataclass
 class Tally:
-    """What became of the requests: `sent`, `created` by the answer, `lost` without one, `refused` before."""
+    """The outcomes: `sent`, `created` (201), `lost` (sent without a response) and `refused` (no connection)."""
 
     sent: int = 0
     created: list[int] = field(default_factory=list)
@@ -21,12 +21,12 @@ class Tally:
     other: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:
-        counts = f"{self.sent} sent, {len(self.created)} answered 201, {len(self.other)} answered otherwise"
+        counts = f"{self.sent} sent, {len(self.created)} created, {len(self.other)} with another status"
         return f"{counts}, {len(self.lost)} lost, {self.refused} refused before they were sent"
 
 
 class Writer(threading.Thread):
-    """Creates one item after the other, each on a connection of its own, until it is told to stop."""
+    """Creates one item after the other, each on a new connection, until it is stopped."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
@@ -65,7 +65,7 @@ class Writer(threading.Thread):
 
 @contextmanager
 def load(port: int, clients: int = 4) -> Iterator[list[Writer]]:
-    """So many clients at work."""
+    """Run this number of writers."""
     writers = [Writer(port) for _ in range(clients)]
     for writer in writers:
         writer.start()
@@ -76,7 +76,7 @@ def load(port: int, clients: int = 4) -> Iterator[list[Writer]]:
 
 
 def finish(writers: list[Writer]) -> None:
-    """Stop the clients and wait for the answers that are under way."""
+    """Stop the writers and wait for the pending responses."""
     for writer in writers:
         writer.stop.set()
     for writer in writers:
@@ -84,7 +84,7 @@ def finish(writers: list[Writer]) -> None:
 
 
 def total(writers: list[Writer]) -> Tally:
-    """The clients' tallies in one; printed, so that a run shows its count."""
+    """Add up the tallies, and print the sum for the log of the test run."""
     tallies = [writer.tally for writer in writers]
     tally = Tally(
         sent=sum(one.sent for one in tallies),
@@ -97,6 +97,6 @@ def total(writers: list[Writer]) -> Tally:
     return tally
 
 
-def answered(writers: list[Writer]) -> int:
-    """How many items have been created up to now."""
+def created(writers: list[Writer]) -> int:
+    """Return the number of items created so far."""
     return sum(len(writer.tally.created) for writer in writers)

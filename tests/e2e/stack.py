@@ -1,6 +1,6 @@
-"""The parts of the running service as the tests start them: Gunicorn, nginx, and connections to both.
+"""Starts the parts of the running service for the tests: Gunicorn, nginx, and connections to both.
 
-`service()` and `edge()` run the real programs on this machine; `Composed` drives the containers.
+`service()` and `edge()` run the real programs on this machine; `Composed` controls the containers.
 """
 
 import contextlib
@@ -31,15 +31,15 @@ Edit = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One HTTP answer; `headers` with their order and their repetitions."""
+class Response:
+    """An HTTP response. `headers` keeps the order and repeated headers."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
     def all(self, name: str) -> list[str]:
-        """Every value of one header."""
+        """Return all values of one header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def __getitem__(self, name: str) -> str:
@@ -47,13 +47,13 @@ class Answer:
         return value
 
     def json(self) -> Any:
-        """The body as JSON."""
+        """Parse the body as JSON."""
         return json.loads(self.body)
 
 
-def _answer(response: http.client.HTTPResponse) -> Answer:
+def _response(response: http.client.HTTPResponse) -> Response:
     body = response.read()
-    return Answer(response.status, tuple(response.getheaders()), body)
+    return Response(response.status, tuple(response.getheaders()), body)
 
 
 def ask(
@@ -62,27 +62,27 @@ def ask(
     path: str,
     body: bytes | Iterator[bytes] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """Send one request on a connection of its own. A `body` of chunks is sent chunked."""
+) -> Response:
+    """Send one request on a new connection. A list of chunks as `body` is sent chunked."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     try:
         chunked = body is not None and not isinstance(body, bytes)
         connection.request(method, path, body, dict(headers or {}), encode_chunked=chunked)
-        return _answer(connection.getresponse())
+        return _response(connection.getresponse())
     finally:
         connection.close()
 
 
-def send(port: int, request: bytes, *, method: str = "GET") -> Answer:
-    """Send these very bytes; `method` says how the answer is to be read."""
+def send(port: int, request: bytes, *, method: str = "GET") -> Response:
+    """Send these exact bytes. `method` determines how the response is read."""
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         connection.sendall(request)
         response = http.client.HTTPResponse(connection, method=method)
         response.begin()
-        return _answer(response)
+        return _response(response)
 
 
-def post(port: int, document: Any, headers: Mapping[str, str] | None = None) -> Answer:
+def post(port: int, document: Any, headers: Mapping[str, str] | None = None) -> Response:
     """Create an item."""
     return ask(
         port, "POST", "/items", json.dumps(document).encode(), {"Content-Type": "application/json", **(headers or {})}
@@ -90,14 +90,14 @@ def post(port: int, document: Any, headers: Mapping[str, str] | None = None) -> 
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return an unused port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
-    """Return as soon as the condition holds; fail when it still does not after so many seconds."""
+    """Return as soon as the condition is true; fail after this number of seconds."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -106,7 +106,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECOND
 
 
 def listens(port: int) -> bool:
-    """Whether connections to this port are taken."""
+    """Return whether a program accepts connections on this port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -124,12 +124,14 @@ class Running:
     err: Path
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it wrote to stdout, a JSON document a line."""
+        """Return its output on stdout, which is one JSON document per line."""
         return [json.loads(line) for line in self.out.read_text(errors="surrogateescape").splitlines()]
 
     def line(self, request_id: str) -> dict[str, Any]:
-        """The one line about this request, as soon as it is there."""
-        wait_until(lambda: request_id in self.out.read_text(errors="surrogateescape"), f"{request_id} in {self.out}")
+        """Wait for the one line about this request and return it."""
+        wait_until(
+            lambda: f'"{request_id}"' in self.out.read_text(errors="surrogateescape"), f"{request_id} in {self.out}"
+        )
         (line,) = (line for line in self.lines() if line["request_id"] == request_id)
         return line
 
@@ -160,7 +162,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Running]:
-    """The real service: Gunicorn from the checkout `root`, with a database of its own in `folder`."""
+    """Run the real service: Gunicorn from the checkout `root`, with its own database in `folder`."""
     port = free_port()
     environment = {
         **os.environ,
@@ -176,7 +178,7 @@ def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Run
 
 
 def nginx_program() -> str:
-    """The nginx of this machine; skips the test where there is none."""
+    """Return the path of nginx; skip the test if it is not installed."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip("nginx is not installed (apt-get install nginx)")
@@ -184,8 +186,9 @@ def nginx_program() -> str:
 
 
 def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = ()) -> list[str]:
-    """Copy nginx/ into `folder`, put in port, upstream, static files' folder and what follows from the contract, make
-    the edits, and return the command that runs it.
+    """Copy nginx/ to `folder`, set the port, the upstream and the static folder, and apply the edits.
+
+    Generate the files that depend on the contract. Return the command that starts nginx.
     """
     configuration = folder / "nginx"
     shutil.copytree(NGINX_CONF, configuration)
@@ -197,16 +200,16 @@ def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = 
         text = (configuration / name).read_text()
         assert text.count(old) == 1, f"{old!r} in {name}"
         (configuration / name).write_text(text.replace(old, new))
-    # Started as root, its workers would be nobody, who may not read what the tests write.
+    # If root starts nginx, its workers run as the user `nobody`, which cannot read the files of the tests.
     user = ["-g", "user root;"] if os.geteuid() == 0 else []
     return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf"), *user]
 
 
 @contextlib.contextmanager
 def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Running]:
-    """The real nginx with the files of nginx/, in front of what listens on the port `upstream`.
+    """Run the real nginx with the files of nginx/, in front of the port `upstream`.
 
-    What `app.static` has written into `folder`/static, it serves by itself.
+    nginx serves the files that `app.static` has written to `folder`/static itself.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -216,7 +219,7 @@ def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Ru
 
 @contextlib.contextmanager
 def tls_edge(folder: Path, upstream: int) -> Iterator[tuple[Running, int, Path]]:
-    """The same with servers/tls.conf in place of plain.conf, as its first line says: (nginx, TLS port, certificate)."""
+    """Run nginx with servers/tls.conf instead of plain.conf: (nginx, TLS port, certificate)."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed, which makes the certificate")
     certificate, key, port = folder / "fullchain.pem", folder / "privkey.pem", free_port()
@@ -237,7 +240,7 @@ def tls_edge(folder: Path, upstream: int) -> Iterator[tuple[Running, int, Path]]
 
 @contextlib.contextmanager
 def outer(folder: Path, location: str) -> Iterator[Running]:
-    """Another nginx, in front of it all, whose one server has this location."""
+    """Run another nginx in front, whose server has only this location."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     paths = "".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "scgi", "uwsgi"))
@@ -252,7 +255,7 @@ def outer(folder: Path, location: str) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def prism(folder: Path, document: Path, upstream: int) -> Iterator[Running]:
-    """Prism as a proxy that lets nothing pass, in either direction, that breaks the contract in `document`."""
+    """Run Prism as a validating proxy that rejects requests and responses that violate the contract in `document`."""
     program = ROOT / "node_modules" / ".bin" / "prism"
     if not program.exists():
         pytest.skip("Prism is not installed (make .venv-tools/ready)")
@@ -264,7 +267,7 @@ def prism(folder: Path, document: Path, upstream: int) -> Iterator[Running]:
 
 
 def engine() -> None:
-    """Skip the test where no Docker engine answers."""
+    """Skip the test if Docker does not respond."""
     if shutil.which("docker") is None:
         pytest.skip("no Docker engine: there is no docker command")
     for command in (["docker", "info"], ["docker", "compose", "version"]):
@@ -276,26 +279,26 @@ def engine() -> None:
 
 @dataclass(frozen=True)
 class Composed:
-    """docker-compose.yml as a project of its own, published on a port of its own."""
+    """docker-compose.yml as a separate project on its own port."""
 
     project: str
     port: int
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        """Run `docker compose`, and return what it prints."""
+        """Run `docker compose`, and return its output."""
         return self._run(["docker", "compose", "--project-name", self.project, *arguments], check=check)
 
     def container(self, name: str) -> str:
-        """The id of the container of a service."""
+        """Return the id of a service's container."""
         return self.compose("ps", "--all", "--quiet", name).strip()
 
     def inspect(self, name: str) -> dict[str, Any]:
-        """What the engine knows of the container of a service."""
+        """Return Docker's description of a service's container."""
         (found,) = json.loads(self._run(["docker", "inspect", self.container(name)]))
         return dict(found)
 
     def logs(self, name: str) -> list[str]:
-        """What the container of a service has written, to stdout and stderr."""
+        """Return the output of a service's container on stdout and stderr."""
         return self._run(["docker", "logs", self.container(name)], stderr=subprocess.STDOUT).splitlines()
 
     def python(self, code: str) -> str:
@@ -322,7 +325,7 @@ class Composed:
 
 @contextlib.contextmanager
 def composed() -> Iterator[Composed]:
-    """The whole stack, built and healthy; taken away again with its volume and its images."""
+    """Build and start the whole stack, and remove it with its volume and images afterwards."""
     engine()
     stack = Composed(f"items-e2e-{os.getpid()}", free_port())
     try:

@@ -1,4 +1,4 @@
-"""The documentation can be used without eyes, hands or good light: axe-core finds nothing, in any state of the page."""
+"""The documentation page is accessible: axe-core finds no violations in any state of the page."""
 
 import re
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from app.settings import ROOT
-from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, look, press, press_all
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, press, press_all
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 CONTRAST = "color-contrast"
-# Every rule that is broken and where; and of every text the colours, the contrast asked for, and whether it is code.
+# Returns each violation with its location, and for each text its colours, its required contrast and whether it is code.
 RUN = """
     const done = arguments[0];
     axe.run(document, {resultTypes: ["violations", "passes"]}).then(({violations, passes}) => done({
@@ -31,7 +31,7 @@ WINDOWS = {"desktop": (1280, 1600), "phone": (390, 844)}
 
 @pytest.fixture(params=["as-loaded", "opened"])
 def page(request: pytest.FixtureRequest, browser: Any, host: int) -> str:
-    """The page: as it is loaded, and with everything opened and an operation executed; the name of that state."""
+    """The page after loading, and with everything opened and an operation executed; the value is the state's name."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed (make .venv-tools/ready)")
     browser.set_script_timeout(120)
@@ -42,13 +42,13 @@ def page(request: pytest.FixtureRequest, browser: Any, host: int) -> str:
         press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
         press_all(browser, ".model-box-control[aria-expanded=false]")
         press(browser, f"{CREATE} .execute")
-        find(browser, f"{CREATE} {ANSWER}")
+        find(browser, f"{CREATE} {RESPONSE}")
     browser.execute_script(AXE.read_text(encoding="utf-8"))
     return str(request.param)
 
 
-def test_nothing_is_in_anyones_way(browser: Any, page: str) -> None:
-    """No rule of axe-core is broken, its best practices among them, whatever the size of the window."""
+def test_axe_finds_no_violations(browser: Any, page: str) -> None:
+    """All rules of axe-core pass, including its best practices, at every window size."""
     for window, (width, height) in WINDOWS.items():
         look(browser, width, height, "light")
         keep(browser, f"accessible-{window}-{page}")
@@ -58,8 +58,8 @@ def test_nothing_is_in_anyones_way(browser: Any, page: str) -> None:
     assert complaints(browser) == []
 
 
-def test_the_dark_page_has_contrast(browser: Any, page: str) -> None:
-    """The filter that makes it dark leaves every text the contrast that it needs, which axe-core cannot see itself."""
+def test_the_dark_page_has_enough_contrast(browser: Any, page: str) -> None:
+    """axe-core does not see the filter of dark mode, so the contrast after the filter is computed here."""
     texts = browser.execute_async_script(RUN)["texts"]
     look(browser, *WINDOWS["desktop"], "dark")
     keep(browser, f"accessible-dark-{page}")
@@ -83,7 +83,7 @@ HALF_TURN = ((-0.574, 1.43, 0.144), (0.426, 0.43, 0.144), (0.426, 1.43, -0.856))
 
 
 def filtered(colour: str, filters: Iterable[str]) -> Colour:
-    """A colour such as #1b6ac9 after CSS filters of the form `invert(x) hue-rotate(180deg)`, as parts of one."""
+    """Apply CSS filters of the form `invert(x) hue-rotate(180deg)` to a colour such as #1b6ac9."""
     now: Colour = tuple(int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
     for text in filters:
         match = re.fullmatch(r"invert\(([\d.]+)\) hue-rotate\(180deg\)", text)
@@ -95,12 +95,12 @@ def filtered(colour: str, filters: Iterable[str]) -> Colour:
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """WCAG 2.2's contrast ratio (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)."""
+    """Return WCAG 2.2's contrast ratio (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
 def luminance(colour: Colour) -> float:
-    """WCAG 2.2's relative luminance."""
+    """Return WCAG 2.2's relative luminance."""
     parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))

@@ -1,4 +1,4 @@
-"""The documentation as people use it: headless Chromium on /ui, through the real nginx, and through the containers."""
+"""The documentation in headless Chromium at /ui, through the real nginx and through the containers."""
 
 import json
 from pathlib import Path
@@ -8,30 +8,30 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, look, press, press_all
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, press, press_all
 from tests.e2e.stack import ask, service
 from tests.support import SpecifiedOperation, operations, resolve, schema_errors
 
 
 def test_an_item_is_created_from_the_documentation(browser: Any, port: int, request: pytest.FixtureRequest) -> None:
-    """`POST /items`, "Execute": 201, the item is there, and nothing in the console."""
+    """The button "Execute" of `POST /items` shows 201, the item exists, and the console is empty."""
     where = request.node.callspec.params["port"]
     browser.get(f"http://127.0.0.1:{port}/")
     assert browser.current_url == f"http://127.0.0.1:{port}/ui/"
     press(browser, f"{CREATE} .opblock-summary")
     keep(browser, f"ui-{where}-opened")
     press(browser, f"{CREATE} .execute")
-    status = find(browser, f"{CREATE} {ANSWER} tbody .response-col_status")
+    status = find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
     keep(browser, f"ui-{where}-created")
     assert status.text.split()[0] == "201"
-    shown = json.loads(find(browser, f"{CREATE} {ANSWER} .response-col_description .highlight-code pre").text)
+    shown = json.loads(find(browser, f"{CREATE} {RESPONSE} .response-col_description .highlight-code pre").text)
     assert ask(port, "GET", f"/items/{shown['id']}").json() == shown
     assert complaints(browser) == []
 
 
-def test_the_console_is_heard(browser: Any, port: int) -> None:
-    """A script that the policy forbids is not run, and shows up among the complaints: so no complaint means none."""
+def test_the_console_is_checked(browser: Any, port: int) -> None:
+    """A script that the policy forbids does not run and is reported, so an empty console is meaningful."""
     browser.get(f"http://127.0.0.1:{port}/ui/")
     find(browser, CREATE)
     assert complaints(browser) == []
@@ -44,7 +44,7 @@ def test_the_console_is_heard(browser: Any, port: int) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 1600), (390, 844)], ids=["desktop", "phone"])
 def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: int, scheme: str) -> None:
-    """With all open and an answer shown, nothing is wider than the window; and it is dark where asked."""
+    """With everything opened, nothing is wider than the window, and dark mode is dark."""
     look(browser, width, height, scheme)
     browser.get(f"http://127.0.0.1:{host}/ui/")
     find(browser, CREATE)
@@ -52,7 +52,7 @@ def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: i
     press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
     press_all(browser, ".model-box-control[aria-expanded=false]")
     press(browser, f"{CREATE} .execute")
-    find(browser, f"{CREATE} {ANSWER} tbody .response-col_status")
+    find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
     keep(browser, f"ui-{width}-{scheme}-opened")
     operations = browser.find_elements(By.CSS_SELECTOR, ".opblock")
@@ -64,7 +64,7 @@ def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: i
 
 
 def test_every_operation_is_shown(browser: Any, port: int) -> None:
-    """The page has all operations of the contract that is served, and no error box."""
+    """The page has all operations of the served contract, and no error box."""
     browser.get(f"http://127.0.0.1:{port}/ui/")
     find(browser, CREATE)
     shown = {element.get_attribute("id") for element in browser.find_elements(By.CSS_SELECTOR, ".opblock")}
@@ -75,7 +75,7 @@ def test_every_operation_is_shown(browser: Any, port: int) -> None:
 
 
 def fill(port: int) -> None:
-    """Create one of everything that can be created; in a new database, it is what the examples speak of."""
+    """Create one of everything that can be created, so that the examples work in a new database."""
     for operation in operations():
         if operation.method == "POST":
             (media_type, content), *_ = operation.definition["requestBody"]["content"].items()
@@ -84,7 +84,7 @@ def fill(port: int) -> None:
 
 
 def fill_in(browser: Any, shown: str, operation: SpecifiedOperation) -> list[str]:
-    """Give every optional parameter of an operation, which is empty as yet, its example; the examples."""
+    """Set every optional parameter of an operation to its example, and return the examples."""
     parameters = [resolve(parameter) for parameter in operation.definition.get("parameters", [])]
     optional = {parameter["name"]: str(parameter["example"]) for parameter in parameters if "required" not in parameter}
     for name, value in optional.items():
@@ -94,16 +94,16 @@ def fill_in(browser: Any, shown: str, operation: SpecifiedOperation) -> list[str
     return list(optional.values())
 
 
-def answered(browser: Any, shown: str) -> tuple[int, Any]:
-    """The status and the body, if there is one, that the page shows of an operation's answer."""
-    status = find(browser, f"{shown} {ANSWER} tbody .response-col_status").text.split()[0]
-    bodies = browser.find_elements(By.CSS_SELECTOR, f"{shown} {ANSWER} .response-col_description .highlight-code pre")
+def shown_response(browser: Any, shown: str) -> tuple[int, Any]:
+    """Return the status and the body, if any, of the response that the page shows."""
+    status = find(browser, f"{shown} {RESPONSE} tbody .response-col_status").text.split()[0]
+    bodies = browser.find_elements(By.CSS_SELECTOR, f"{shown} {RESPONSE} .response-col_description .highlight-code pre")
     return int(status), [json.loads(body.text) for body in bodies]
 
 
 @pytest.mark.parametrize("filled", [False, True], ids=["as-it-is", "filled-in"])
 def test_every_operation_can_be_tried_out(browser: Any, tmp_path: Path, *, filled: bool) -> None:
-    """Executed as it is, each succeeds; with the examples of its optional parameters, each answers as documented."""
+    """Each operation succeeds unchanged, and has a documented status with the examples of its optional parameters."""
     with service(tmp_path) as app:
         fill(app.port)
         browser.get(f"http://127.0.0.1:{app.port}/ui/")
@@ -112,7 +112,7 @@ def test_every_operation_can_be_tried_out(browser: Any, tmp_path: Path, *, fille
             press(browser, f"{shown} .opblock-summary-control")
             values = fill_in(browser, shown, operation) if filled else []
             press(browser, f"{shown} .execute")
-            status, bodies = answered(browser, shown)
+            status, bodies = shown_response(browser, shown)
             command = unquote(find(browser, f"{shown} .curl").text)
             assert [value for value in values if value not in command] == [], command
             response = operation.response(status)

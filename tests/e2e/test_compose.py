@@ -1,4 +1,4 @@
-"""The containers: docker-compose.yml, built and started by a real Docker engine, used through the published port."""
+"""The containers of docker-compose.yml, built and run by Docker, used through the published port."""
 
 import gzip
 import http.client
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.pages import UI_FILES
-from tests.e2e.stack import VAR, Answer, Composed, ask, composed, post, wait_until
+from tests.e2e.stack import VAR, Composed, Response, ask, composed, post, wait_until
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = ("web", "nginx")
@@ -24,15 +24,15 @@ UI = ["/ui/", *(f"/ui/{name}" for name in UI_FILES)]
 
 @dataclass(frozen=True)
 class Fresh:
-    """The stack, and what `GET /items` answered before anything was written."""
+    """The stack, and the response to `GET /items` before anything was written."""
 
     stack: Composed
-    first: Answer
+    first: Response
 
 
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Fresh]:
-    """One stack for all tests here: it takes a while to build. Each test leaves it running and healthy."""
+    """One stack for all tests here, because building it is slow. Each test leaves it running and healthy."""
     with composed() as stack:
         yield Fresh(stack, ask(stack.port, "GET", "/items"))
 
@@ -43,21 +43,21 @@ def stack(fresh: Fresh) -> Composed:
     return fresh.stack
 
 
-def assert_problem(answer: Answer, status: int, title: str, detail: str) -> None:
-    """The answer is this problem, with what all answers carry."""
-    assert (answer.status, answer["Content-Type"]) == (status, "application/problem+json")
-    assert answer.json() == {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    assert answer["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-    assert re.fullmatch("[0-9a-f]{32}", answer["X-Request-Id"])
+def assert_problem(response: Response, status: int, title: str, detail: str) -> None:
+    """Assert that the response is this problem, with the headers of every response."""
+    assert (response.status, response["Content-Type"]) == (status, "application/problem+json")
+    assert response.json() == {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert re.fullmatch("[0-9a-f]{32}", response["X-Request-Id"])
 
 
 def test_a_new_stack_has_no_items(fresh: Fresh) -> None:
-    """The first thing anybody sees: `[]`."""
+    """The first response of `GET /items` is `[]`."""
     assert (fresh.first.status, fresh.first.json()) == (200, [])
 
 
-def test_an_item_lives_and_dies_through_the_published_port(stack: Composed) -> None:
-    """Created, read, listed, replaced, updated, deleted."""
+def test_items_work_through_the_published_port(stack: Composed) -> None:
+    """An item is created, read, listed, replaced, updated and deleted."""
     created = post(stack.port, {"name": "Desk lamp"})
     assert (created.status, created.json()["name"]) == (201, "Desk lamp")
     path = created["Location"]
@@ -77,27 +77,27 @@ def test_an_item_lives_and_dies_through_the_published_port(stack: Composed) -> N
 
 
 @pytest.mark.parametrize("how", ["with its length", "expecting 100 Continue", "in chunks"])
-def test_a_body_of_100_kib_is_refused_by_nginx(stack: Composed, how: str) -> None:
-    """413 as a problem, however the body is sent."""
+def test_nginx_rejects_a_body_of_100_kib(stack: Composed, how: str) -> None:
+    """The response is a 413 problem, with and without Content-Length."""
     body = b" " * 102400
     expecting = {**JSON, "Expect": "100-continue"} if how.startswith("expecting") else JSON
     sent = (body[at : at + 4096] for at in range(0, len(body), 4096)) if how == "in chunks" else body
-    answer = ask(stack.port, "POST", "/items", sent, expecting)
-    assert_problem(answer, 413, "Content Too Large", "The body may have at most 65536 bytes.")
+    response = ask(stack.port, "POST", "/items", sent, expecting)
+    assert_problem(response, 413, "Content Too Large", "The body may have at most 65536 bytes.")
 
 
 def test_both_logs_have_the_request_id(stack: Composed) -> None:
-    """What the client sends is in the answer, in the JSON of nginx and in the log of the service."""
-    answer = ask(stack.port, "GET", "/items?limit=1", headers={"X-Request-Id": "both-logs-1", "User-Agent": "test"})
-    assert answer.all("X-Request-Id") == ["both-logs-1"]
+    """The client's request id is in the response, in nginx's JSON and in the service's log."""
+    response = ask(stack.port, "GET", "/items?limit=1", headers={"X-Request-Id": "both-logs-1", "User-Agent": "test"})
+    assert response.all("X-Request-Id") == ["both-logs-1"]
     wait_until(lambda: all("both-logs-1" in "\n".join(stack.logs(name)) for name in SERVICES), "the id in both logs")
     (line,) = (json.loads(line) for line in stack.logs("nginx") if "both-logs-1" in line)
     assert (line["method"], line["uri"], line["status"], line["user_agent"]) == ("GET", "/items?limit=1", 200, "test")
     assert line["upstream"].endswith(":8000")
 
 
-def test_nginx_writes_nothing_but_json_lines_and_its_errors(stack: Composed) -> None:
-    """Every line is one or the other, and no health check is among them."""
+def test_nginx_writes_only_json_lines_and_errors(stack: Composed) -> None:
+    """The log has no health checks."""
     lines = stack.logs("nginx")
     requests = [json.loads(line) for line in lines if line.startswith("{")]
     others = [line for line in lines if not line.startswith("{")]
@@ -108,7 +108,7 @@ def test_nginx_writes_nothing_but_json_lines_and_its_errors(stack: Composed) -> 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_containers_have_no_more_rights_than_they_need(stack: Composed, name: str) -> None:
-    """No root, no capability, nothing to write to but the volume and /tmp; restarted, logged within bounds."""
+    """They have no root, no capabilities, and write only to the volume and /tmp; they restart, and logs are limited."""
     found = stack.inspect(name)
     host = found["HostConfig"]
     assert found["State"]["Health"]["Status"] == "healthy"
@@ -124,8 +124,8 @@ def test_the_containers_have_no_more_rights_than_they_need(stack: Composed, name
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_the_root_file_system_cannot_be_written(stack: Composed, name: str) -> None:
-    """Not the code, not the configuration, nowhere."""
+def test_the_root_file_system_is_read_only(stack: Composed, name: str) -> None:
+    """Neither code nor configuration can be changed."""
     script = (
         "for d in / /srv /etc /etc/nginx /usr /var /home; do [ ! -d $d ] || ! touch $d/x 2>/dev/null || echo $d; done"
     )
@@ -133,15 +133,15 @@ def test_the_root_file_system_cannot_be_written(stack: Composed, name: str) -> N
 
 
 def test_only_nginx_is_published(stack: Composed) -> None:
-    """The service itself can be reached through nginx only, and cannot reach the internet."""
+    """The service is reachable only through nginx, and cannot reach the internet."""
     assert [bool(stack.inspect(name)["HostConfig"]["PortBindings"]) for name in SERVICES] == [False, True]
     assert len(stack.inspect("web")["NetworkSettings"]["Networks"]) == 1
     code = "import socket; socket.setdefaulttimeout(5); print(socket.socket().connect_ex(('192.0.2.1', 80)))"
     assert int(stack.python(code)) != 0
 
 
-def test_the_images_have_what_they_need_and_no_more(stack: Composed) -> None:
-    """No tests, no pip, no documents in `web`; the code is compiled."""
+def test_the_images_contain_only_what_they_need(stack: Composed) -> None:
+    """`web` has no tests, no pip and no documents, and its code is compiled."""
     code = (
         "import importlib.util, pathlib, sys; print(sorted(p.name for p in pathlib.Path('/srv').iterdir()), "
         "importlib.util.find_spec('pytest'), len(list(pathlib.Path('/srv').rglob('*.pyc'))) > 0, "
@@ -151,41 +151,41 @@ def test_the_images_have_what_they_need_and_no_more(stack: Composed) -> None:
     assert stack.python(code).strip() == f"{folders} None True False"
 
 
-def test_while_the_service_is_stopped_nginx_answers_502(stack: Composed) -> None:
-    """As a problem that says when to come back; and the service is back as soon as it is started.
+def test_nginx_responds_with_502_while_the_service_is_stopped(stack: Composed) -> None:
+    """The problem has Retry-After, and the service works again after its start.
 
-    The page of the documentation and all it loads are still there, compressed, as they were before.
+    The documentation page and its files still load, compressed.
     """
     before = [ask(stack.port, "GET", path) for path in UI]
     stack.compose("stop", "web")
     try:
         assert stack.inspect("web")["State"]["ExitCode"] == 0
-        answer = ask(stack.port, "GET", "/items")
+        response = ask(stack.port, "GET", "/items")
         plain = [ask(stack.port, "GET", path) for path in UI]
         packed = [ask(stack.port, "GET", path, headers={"Accept-Encoding": "gzip"}) for path in UI]
     finally:
         stack.compose("start", "web")
     detail = "The service did not respond. Try again in a moment."
-    assert_problem(answer, 502, "Bad Gateway", detail)
-    assert answer["Retry-After"] == "1"
+    assert_problem(response, 502, "Bad Gateway", detail)
+    assert response["Retry-After"] == "1"
     assert [(one.status, one.body, one["ETag"]) for one in plain] == [(200, one.body, one["ETag"]) for one in before]
     assert [gzip.decompress(one.body) for one in packed if one["Content-Encoding"]] == [one.body for one in plain]
     wait_until(lambda: ask(stack.port, "GET", "/readyz").status == 200, "the service back behind nginx")
 
 
-def test_items_outlive_their_containers(stack: Composed) -> None:
-    """`down` and `up`: the volume stays, and with it every item. Both services end by themselves, in time."""
+def test_items_survive_down_and_up(stack: Composed) -> None:
+    """The volume keeps every item, and both services stop in time."""
     kept = post(stack.port, {"name": "Kept"})
     stack.compose("stop")
     assert [stack.inspect(name)["State"]["ExitCode"] for name in SERVICES] == [0, 0]
     stack.compose("down")
     stack.compose("up", "--detach", "--wait", "--wait-timeout", "120")
-    answer = ask(stack.port, "GET", kept["Location"])
-    assert (answer.status, answer.body, answer["ETag"]) == (200, kept.body, kept["ETag"])
+    response = ask(stack.port, "GET", kept["Location"])
+    assert (response.status, response.body, response["ETag"]) == (200, kept.body, kept["ETag"])
 
 
-def test_a_new_container_of_the_service_is_found(stack: Composed) -> None:
-    """As after a new build: nginx follows the service to wherever it is now."""
+def test_nginx_finds_a_new_container_of_the_service(stack: Composed) -> None:
+    """After a rebuild, nginx uses the new container."""
     before = stack.inspect("web")["Id"]
     stack.compose("up", "--detach", "--wait", "--wait-timeout", "120", "--force-recreate", "web")
     assert stack.inspect("web")["Id"] != before
@@ -194,40 +194,40 @@ def test_a_new_container_of_the_service_is_found(stack: Composed) -> None:
 
 @dataclass
 class Writers:
-    """Clients that write without a pause, and remember what was answered."""
+    """Clients that write continuously and record the responses."""
 
     port: int
-    answered: dict[str, int] = field(default_factory=dict)
+    acknowledged: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     done: threading.Event = field(default_factory=threading.Event)
     numbers: Iterator[int] = field(default_factory=count)
 
     def write(self) -> None:
-        """POST until done; a 201 is an answered write, and whatever else happens is not."""
+        """POST until stopped. Only a 201 counts as an acknowledged write."""
         while not self.done.is_set():
             name = f"Written {next(self.numbers)}"
             try:
-                answer = post(self.port, {"name": name})
+                response = post(self.port, {"name": name})
             except (OSError, http.client.HTTPException) as error:
                 self._refuse(type(error).__name__)
                 continue
-            if answer.status == 201:
-                self.answered[name] = answer.json()["id"]
+            if response.status == 201:
+                self.acknowledged[name] = response.json()["id"]
             else:
-                self._refuse(str(answer.status))
+                self._refuse(str(response.status))
 
     def _refuse(self, why: str) -> None:
         self.refused[why] = self.refused.get(why, 0) + 1
-        time.sleep(0.01)  # as a client would: the service is not there, and asking faster does not help
+        time.sleep(0.01)  # like a real client, wait before the next attempt
 
     def more(self, number: int) -> None:
-        """Wait for so many more answered writes."""
-        goal = len(self.answered) + number
-        wait_until(lambda: len(self.answered) >= goal, f"{number} more writes answered", 60)
+        """Wait for this number of further acknowledged writes."""
+        goal = len(self.acknowledged) + number
+        wait_until(lambda: len(self.acknowledged) >= goal, f"{number} more acknowledged writes", 60)
 
 
 def all_items(port: int) -> dict[str, int]:
-    """Every item there is, id by name, page by page along the Link headers."""
+    """Return the ids of all items by name, following the Link headers."""
     items: dict[str, int] = {}
     path: str | None = "/items?limit=100"
     while path:
@@ -239,7 +239,7 @@ def all_items(port: int) -> dict[str, int]:
 
 
 def under_writes(stack: Composed, disturb: Callable[[], Any], times: int) -> Writers:
-    """Disturb the service so many times while four clients write; wait each time until writes are answered again."""
+    """Disturb the service repeatedly while four clients write, and wait each time until it works again."""
     writers = Writers(stack.port)
     with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(writers.write) for _ in range(4)]
@@ -256,11 +256,11 @@ def under_writes(stack: Composed, disturb: Callable[[], Any], times: int) -> Wri
 
 
 def assert_none_lost(writers: Writers, what: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every answered write is there, under the id it was answered with; say and keep the numbers."""
+    """Assert that every acknowledged write exists with its id, and print the numbers."""
     present = all_items(writers.port)
-    lost = {name for name, number in writers.answered.items() if present.get(name) != number}
-    sent = len(writers.answered) + sum(writers.refused.values())
-    text = f"{what}: {sent} POSTs sent, {len(writers.answered)} answered 201, {writers.refused} not, {len(lost)} lost"
+    lost = {name for name, number in writers.acknowledged.items() if present.get(name) != number}
+    sent = len(writers.acknowledged) + sum(writers.refused.values())
+    text = f"{what}: {sent} POSTs sent, {len(writers.acknowledged)} stored, {writers.refused} refused, {len(lost)} lost"
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "writes.txt").open("a") as report:
         report.write(text + "\n")
@@ -282,10 +282,8 @@ workers = [pid for pid, parent in parents.items() if parent == master]
 """
 
 
-def test_killing_the_workers_under_writes_loses_no_answered_write(
-    stack: Composed, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`kill -9` of all Gunicorn workers at once, three times."""
+def test_killing_the_workers_loses_no_acknowledged_write(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+    """All Gunicorn workers get `kill -9` at once, three times."""
     killed: list[int] = []
 
     def kill_workers() -> None:
@@ -297,10 +295,8 @@ def test_killing_the_workers_under_writes_loses_no_answered_write(
     assert_none_lost(writers, f"{sum(killed)} workers killed", capsys)
 
 
-def test_killing_the_service_under_writes_loses_no_answered_write(
-    stack: Composed, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`kill -9` of Gunicorn's main process, and with it of the container, twice: the engine starts it again."""
+def test_killing_the_service_loses_no_acknowledged_write(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+    """Gunicorn's main process gets `kill -9` twice; the container ends, and Docker restarts it."""
     restarts = stack.inspect("web")["RestartCount"]
 
     def kill_service() -> None:
@@ -313,10 +309,8 @@ def test_killing_the_service_under_writes_loses_no_answered_write(
     assert_none_lost(writers, "the service killed twice", capsys)
 
 
-def test_killing_the_container_under_writes_loses_no_answered_write(
-    stack: Composed, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`docker kill` and `up`, twice."""
+def test_killing_the_container_loses_no_acknowledged_write(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+    """`docker kill` and `up` run twice."""
 
     def kill_container() -> None:
         stack.compose("kill", "--signal", "SIGKILL", "web")

@@ -1,4 +1,4 @@
-"""This engine responds as plain Connexion does, in 20,000 pairs and more, but for the differences in the table."""
+"""This engine and plain Connexion send the same responses to 20,000 pairs of requests, except where the table says."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.requests import by_hand, by_schemathesis
 
 
 def test_twenty_thousand_pairs_have_no_unexplained_difference(tmp_path: Path) -> None:
-    """Three quarters made by hand, the rest by Schemathesis. Each row of the table is met."""
+    """Three quarters of the requests are written by hand, the rest by Schemathesis. Every row of the table is used."""
     with both(tmp_path) as pair:
         compare(pair, by_hand(), 15_500)
         compare(pair, by_schemathesis(), 5_000)

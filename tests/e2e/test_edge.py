@@ -1,4 +1,4 @@
-"""The edge: the real nginx with the files of nginx/, in front of the real service or of a scripted one."""
+"""The real nginx with the files of nginx/, in front of the real service or a scripted one."""
 
 import contextlib
 import gzip
@@ -21,7 +21,7 @@ import pytest
 
 from tests.e2e.stack import (
     NGINX_CONF,
-    Answer,
+    Response,
     Running,
     ask,
     edge,
@@ -53,33 +53,33 @@ MADE_ID = re.compile(r"^[0-9a-f]{32}$")
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Running]:
-    """Nginx in front of it."""
+    """Nginx in front of the service."""
     with edge(tmp_path_factory.mktemp("edge"), app.port) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Nginx in front of nothing."""
+    """Nginx without a service."""
     with edge(tmp_path_factory.mktemp("lonely"), free_port()) as running:
         yield running
 
 
-def problem(status: int, title: str, detail: str, **members: str) -> bytes:
-    """A problem document as both the service and nginx write it."""
-    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+def problem(status: int, title: str, detail: str, **extensions: str) -> bytes:
+    """Return a problem document in the format of the service and of nginx."""
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **extensions}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
-def assert_problem(answer: Answer, status: int, title: str, detail: str, **headers: str) -> None:
-    """The whole answer is this problem, made by nginx."""
+def assert_problem(response: Response, status: int, title: str, detail: str, **headers: str) -> None:
+    """Assert that the whole response is this problem from nginx."""
     expected = problem(status, title, detail)
-    sent = dict(answer.headers)
-    assert len(sent) == len(answer.headers), "a header is there twice"
+    sent = dict(response.headers)
+    assert len(sent) == len(response.headers), "a header is there twice"
     assert MADE_ID.match(sent.pop("X-Request-Id"))
     assert sent.pop("Date")
     assert sent.pop("Connection") in ("close", "keep-alive")
-    assert (answer.status, answer.body, sent) == (
+    assert (response.status, response.body, sent) == (
         status,
         expected,
         {
@@ -101,13 +101,13 @@ LONG = "a" * 9000
 
 
 def head(line: str, *fields: str) -> bytes:
-    """The head of a request."""
+    """Return the request line and headers as bytes."""
     return "\r\n".join([line, *fields, "", ""]).encode()
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A request that nginx refuses by itself, and the problem it answers."""
+class Rejection:
+    """A request that nginx rejects, and the problem in the response."""
 
     name: str
     request: bytes
@@ -117,19 +117,19 @@ class Refusal:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-LONG_ADDRESS = "The URL is longer than this service accepts. Shorten it."
+LONG_URL = "The URL is longer than this service accepts. Shorten it."
 LONG_HEADERS = "The headers are larger than this service accepts. Send fewer or shorter headers."
 POST = ("POST /items HTTP/1.1", "Host: a")
 CHUNKED = "Transfer-Encoding: chunked"
 REFUSALS = [
-    Refusal("no HTTP", b"nonsense\r\n\r\n", 400, "Bad Request", MALFORMED),
-    Refusal("no Host", head("GET /items HTTP/1.1"), 400, "Bad Request", MALFORMED),
-    Refusal("no number for a length", head(*POST, "Content-Length: x"), 400, "Bad Request", MALFORMED),
-    Refusal("two lengths", head(*POST, "Content-Length: 1", CHUNKED), 400, "Bad Request", MALFORMED),
-    Refusal("nginx's own page", head("GET /.problem HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
-    Refusal("nginx's other page", head("GET /.timeout HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
+    Rejection("no HTTP", b"nonsense\r\n\r\n", 400, "Bad Request", MALFORMED),
+    Rejection("no Host", head("GET /items HTTP/1.1"), 400, "Bad Request", MALFORMED),
+    Rejection("no number for a length", head(*POST, "Content-Length: x"), 400, "Bad Request", MALFORMED),
+    Rejection("two lengths", head(*POST, "Content-Length: 1", CHUNKED), 400, "Bad Request", MALFORMED),
+    Rejection("nginx's own page", head("GET /.problem HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
+    Rejection("nginx's other page", head("GET /.timeout HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
     *(
-        Refusal(
+        Rejection(
             f"TRACE {path}",
             head(f"TRACE {path} HTTP/1.1", "Host: a"),
             405,
@@ -139,37 +139,37 @@ REFUSALS = [
         )
         for path, allow in (("/items", COLLECTION), ("/items?limit=1", COLLECTION), ("/items/1", ITEM), ("/ui/", OTHER))
     ),
-    Refusal("a byte too many", head(*POST, "Content-Length: 65537"), 413, "Content Too Large", TOO_LARGE),
-    Refusal(
+    Rejection("a byte too many", head(*POST, "Content-Length: 65537"), 413, "Content Too Large", TOO_LARGE),
+    Rejection(
         "100 KiB that wait for 100 Continue",
         head(*POST, "Content-Length: 102400", "Expect: 100-continue"),
         413,
         "Content Too Large",
         TOO_LARGE,
     ),
-    Refusal(
+    Rejection(
         "100 KiB in a chunk",
         head(*POST, CHUNKED) + b"19000\r\n" + b" " * 0x19000,
         413,
         "Content Too Large",
         TOO_LARGE,
     ),
-    Refusal("a long address", head(f"GET /{LONG} HTTP/1.1", "Host: a"), 414, "URI Too Long", LONG_ADDRESS),
-    Refusal(
+    Rejection("a long URL", head(f"GET /{LONG} HTTP/1.1", "Host: a"), 414, "URI Too Long", LONG_URL),
+    Rejection(
         "a long header",
         head("GET /items HTTP/1.1", "Host: a", f"X-Long: {LONG}"),
         431,
         "Request Header Fields Too Large",
         LONG_HEADERS,
     ),
-    Refusal(
+    Rejection(
         "another framing",
         head(*POST, "Transfer-Encoding: gzip"),
         501,
         "Not Implemented",
         "The only supported Transfer-Encoding is chunked.",
     ),
-    Refusal(
+    Rejection(
         "another version",
         head("GET /items HTTP/3.0", "Host: a"),
         505,
@@ -179,77 +179,77 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
-def test_errors_of_nginx_itself_are_problems(lonely: Running, refusal: Refusal) -> None:
-    """What nginx refuses by itself is answered as a problem, with all headers, though no service is there."""
-    answer = send(lonely.port, refusal.request)
-    assert_problem(answer, refusal.status, refusal.title, refusal.detail, **refusal.headers)
+@pytest.mark.parametrize("rejection", REFUSALS, ids=lambda rejection: rejection.name)
+def test_errors_of_nginx_itself_are_problems(lonely: Running, rejection: Rejection) -> None:
+    """Requests that nginx rejects get a problem with all headers, even without a service."""
+    response = send(lonely.port, rejection.request)
+    assert_problem(response, rejection.status, rejection.title, rejection.detail, **rejection.headers)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_a_service_that_is_down_is_a_502(lonely: Running, method: str) -> None:
-    """Nobody behind the edge: 502, and when to come back."""
-    answer = ask(lonely.port, method, "/items/1", b"{}", {"Content-Type": "application/json"})
+    """The problem has Retry-After."""
+    response = ask(lonely.port, method, "/items/1", b"{}", {"Content-Type": "application/json"})
     detail = "The service did not respond. Try again in a moment."
-    assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
+    assert_problem(response, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
 
 
 def test_head_of_an_error_has_no_body(lonely: Running) -> None:
-    """HEAD gets the headers of the problem, and nothing after them."""
-    answer = ask(lonely.port, "HEAD", "/items")
-    assert (answer.status, answer.body) == (502, b"")
-    assert answer["Content-Type"] == "application/problem+json"
-    assert int(answer["Content-Length"]) > 0
+    """HEAD gets only the headers of the problem."""
+    response = ask(lonely.port, "HEAD", "/items")
+    assert (response.status, response.body) == (502, b"")
+    assert response["Content-Type"] == "application/problem+json"
+    assert int(response["Content-Length"]) > 0
 
 
-def test_a_service_that_does_not_answer_is_a_504(tmp_path: Path) -> None:
-    """A service that takes a request and says nothing: 504."""
+def test_a_service_that_does_not_respond_is_a_504(tmp_path: Path) -> None:
+    """The service has received the request."""
     shorter = [("server.d/proxy.conf", "proxy_read_timeout 35s;", "proxy_read_timeout 200ms;")]
     with scripted(lambda *_: b"") as upstream, edge(tmp_path / "edge", upstream.port, shorter) as nginx:
-        answer = ask(nginx.port, "GET", "/items")
+        response = ask(nginx.port, "GET", "/items")
     detail = "The service did not respond in time. Try again in a moment."
-    assert_problem(answer, 504, "Gateway Timeout", detail, **{"Retry-After": "1"})
+    assert_problem(response, 504, "Gateway Timeout", detail, **{"Retry-After": "1"})
 
 
-def test_a_connection_that_is_never_made_is_a_502(tmp_path: Path) -> None:
-    """An address that is silent, as that of a stopped container is: no 504, because nothing can have happened."""
+def test_a_connection_timeout_is_a_502(tmp_path: Path) -> None:
+    """The host does not respond, like a stopped container. No service has received the request, so it is no 504."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
         port = full.getsockname()[1]
-        for _ in range(4):  # the queue of connections is full after a few, and then nobody is answered
+        for _ in range(4):  # fill the queue of connections, so that further ones get no response
             queued = waiting.enter_context(socket.socket())
             queued.settimeout(0)
             queued.connect_ex(("127.0.0.1", port))
         shorter = [("server.d/proxy.conf", "proxy_connect_timeout 2s;", "proxy_connect_timeout 200ms;")]
         with edge(tmp_path / "edge", port, shorter) as nginx:
-            answer = ask(nginx.port, "POST", "/items", b"{}")
+            response = ask(nginx.port, "POST", "/items", b"{}")
         assert "upstream timed out" in nginx.err.read_text()
     detail = "The service did not respond. Try again in a moment."
-    assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
+    assert_problem(response, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
 
 
-def test_an_answer_that_cannot_be_read_is_a_502(tmp_path: Path) -> None:
-    """A service whose headers are broken is a service that did not answer."""
+def test_an_invalid_response_is_a_502(tmp_path: Path) -> None:
+    """The headers of the service are invalid."""
     broken = OK.replace(b"\r\n\r\n", b"\r\nX-Broken: \0\r\n\r\n")
     with scripted(lambda *_: broken) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
-        answer = ask(nginx.port, "GET", "/items")
+        response = ask(nginx.port, "GET", "/items")
     detail = "The service did not respond. Try again in a moment."
-    assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
+    assert_problem(response, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
 
 
-def test_the_rate_limit_answers_429_once_it_is_switched_on(tmp_path: Path, app: Running) -> None:
-    """With the one line of limits.conf taken in, a client that asks too often is told when to come back."""
+def test_the_rate_limit_is_a_429_when_enabled(tmp_path: Path, app: Running) -> None:
+    """One uncommented line in limits.conf enables it, and the problem has Retry-After."""
     limits = "http.d/limits.conf"
-    line = "limit_req zone=per_address burst=200 nodelay;"
+    line = "limit_req zone=per_client burst=200 nodelay;"
     switched_on = [(limits, f"#{line}", line), (limits, "burst=200", "burst=1"), (limits, "rate=100r/s", "rate=1r/m")]
     with edge(tmp_path / "edge", app.port, switched_on) as nginx:
-        answers = [ask(nginx.port, "GET", "/healthz") for _ in range(3)]
-    assert [answer.status for answer in answers] == [200, 200, 429]
+        responses = [ask(nginx.port, "GET", "/healthz") for _ in range(3)]
+    assert [response.status for response in responses] == [200, 200, 429]
     detail = "Too many requests from your IP address. Wait a moment and try again."
-    assert_problem(answers[2], 429, "Too Many Requests", detail, **{"Retry-After": "1"})
+    assert_problem(responses[2], 429, "Too Many Requests", detail, **{"Retry-After": "1"})
 
 
-def test_a_client_that_is_too_slow_gets_no_answer(tmp_path: Path, app: Running) -> None:
-    """Nginx closes such a connection; that is why it has no problem for 408."""
+def test_a_client_that_is_too_slow_gets_no_response(tmp_path: Path, app: Running) -> None:
+    """Nginx closes the connection, so there is no problem for 408."""
     shorter = [("http.d/timeouts.conf", "client_body_timeout 15s;", "client_body_timeout 200ms;")]
     with (
         edge(tmp_path / "edge", app.port, shorter) as nginx,
@@ -260,7 +260,7 @@ def test_a_client_that_is_too_slow_gets_no_answer(tmp_path: Path, app: Running) 
             assert connection.recv(100) == b""
 
 
-# What goes through
+# Responses that pass through
 
 PASSED_ON = [
     ("GET", "/items/9007199254740991", b"", {}),
@@ -285,10 +285,10 @@ PASSED_ON = [
 
 
 @pytest.mark.parametrize("request_parts", PASSED_ON, ids=lambda parts: f"{parts[0]} {parts[1]} {parts[2].decode()}")
-def test_answers_of_the_service_go_through_as_they_are(
+def test_responses_of_the_service_are_unchanged(
     app: Running, nginx: Running, request_parts: tuple[str, str, bytes, dict[str, str]]
 ) -> None:
-    """Status, body and the service's own headers are the same as without nginx; nginx adds its own, each once."""
+    """Status, body and the service's own headers are the same as without nginx, which adds its headers once."""
     method, path, body, headers = request_parts
     sent = {**headers, "X-Request-Id": "same-for-both"}
     direct, through = (ask(port, method, path, body or None, sent) for port in (app.port, nginx.port))
@@ -303,27 +303,27 @@ def test_answers_of_the_service_go_through_as_they_are(
     assert {name: through.all(name) for name in added} == {name: [value] for name, value in added.items()}
 
 
-def test_nothing_is_told_about_versions(nginx: Running) -> None:
+def test_no_version_is_revealed(nginx: Running) -> None:
     """The Server header is nginx's, without a version."""
     assert ask(nginx.port, "GET", "/items").all("Server") == ["nginx"]
 
 
 def test_a_body_as_large_as_the_limit_reaches_the_service(nginx: Running) -> None:
-    """65,536 bytes are not too many."""
+    """A body of 65,536 bytes is accepted."""
     body = b'{"name": "As large as may be"}'.ljust(LIMIT)
-    answer = ask(nginx.port, "POST", "/items", body, {"Content-Type": "application/json"})
-    assert (answer.status, answer.json()["name"]) == (201, "As large as may be")
+    response = ask(nginx.port, "POST", "/items", body, {"Content-Type": "application/json"})
+    assert (response.status, response.json()["name"]) == (201, "As large as may be")
 
 
 def test_a_chunked_body_reaches_the_service(nginx: Running) -> None:
-    """A body without a length is read to its end, and goes on with one."""
+    """Nginx reads the whole body and forwards it with a Content-Length."""
     chunks = iter([b'{"name": ', b'"In two pieces"}'])
-    answer = ask(nginx.port, "POST", "/items", chunks, {"Content-Type": "application/json"})
-    assert (answer.status, answer.json()["name"]) == (201, "In two pieces")
+    response = ask(nginx.port, "POST", "/items", chunks, {"Content-Type": "application/json"})
+    assert (response.status, response.json()["name"]) == (201, "In two pieces")
 
 
 def test_no_temporary_file_is_written(nginx: Running) -> None:
-    """The largest body and the largest answer leave the folders for temporary files empty."""
+    """The folders for temporary files stay empty with the largest body and the largest response."""
     ask(nginx.port, "POST", "/items", b" " * LIMIT, {"Content-Type": "application/json"})
     ask(nginx.port, "GET", "/ui/swagger-ui-bundle.js")
     folder = nginx.out.parent
@@ -336,19 +336,19 @@ def test_no_temporary_file_is_written(nginx: Running) -> None:
 
 
 @pytest.mark.parametrize("request_id", ["a", "Az09._~:+/=@-", "x" * 64])
-def test_a_sane_request_id_of_the_client_is_kept(app: Running, nginx: Running, request_id: str) -> None:
-    """It is in the answer, in nginx's log and in the service's."""
+def test_a_valid_request_id_of_the_client_is_kept(app: Running, nginx: Running, request_id: str) -> None:
+    """It is in the response, in nginx's log and in the service's log."""
     path = f"/items?name={len(request_id)}"
-    answer = ask(nginx.port, "GET", path, headers={"X-Request-Id": request_id})
-    assert answer.all("X-Request-Id") == [request_id]
+    response = ask(nginx.port, "GET", path, headers={"X-Request-Id": request_id})
+    assert response.all("X-Request-Id") == [request_id]
     line = nginx.line(request_id)
     assert (line["uri"], line["status"]) == (path, 200)
     wait_until(lambda: f"[{request_id}]" in app.err.read_text(), f"{request_id} in the service's log")
 
 
 @pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", 'a"b', "a\tb", "a,b", "é", "{}"])
-def test_another_request_id_is_replaced(nginx: Running, request_id: str) -> None:
-    """An id that the contract does not admit is thrown away, and a new one made, for answer and log."""
+def test_an_invalid_request_id_is_replaced(nginx: Running, request_id: str) -> None:
+    """The response and the log have a new one."""
     raw = f"GET /items HTTP/1.1\r\nHost: a\r\nX-Request-Id: {request_id}\r\n\r\n".encode()
     made = send(nginx.port, raw)["X-Request-Id"]
     assert MADE_ID.match(made)
@@ -356,21 +356,23 @@ def test_another_request_id_is_replaced(nginx: Running, request_id: str) -> None
 
 
 def test_an_error_of_nginx_has_the_request_id_of_the_client(nginx: Running) -> None:
-    """Nginx's own answers carry it too, and its log has the method and the address that were asked for."""
-    answer = ask(nginx.port, "TRACE", "/items/1?a=b", headers={"X-Request-Id": "traced-1"})
-    assert (answer.status, answer.all("X-Request-Id")) == (405, ["traced-1"])
+    """The response has the request id, and the log has the requested method and URL."""
+    response = ask(nginx.port, "TRACE", "/items/1?a=b", headers={"X-Request-Id": "traced-1"})
+    assert (response.status, response.all("X-Request-Id")) == (405, ["traced-1"])
     line = nginx.line("traced-1")
     assert (line["method"], line["uri"], line["status"], line["upstream"]) == ("TRACE", "/items/1?a=b", 405, "")
 
 
 def test_a_line_of_the_log_is_one_json_object(app: Running, nginx: Running) -> None:
-    """All of it, with numbers as numbers, and what a client sends escaped."""
-    answer = ask(nginx.port, "POST", "/items", b"{}", {"X-Request-Id": "logged-1", "User-Agent": 'a "quoted" \\ agent'})
+    """Numbers are JSON numbers, and text from clients is escaped."""
+    response = ask(
+        nginx.port, "POST", "/items", b"{}", {"X-Request-Id": "logged-1", "User-Agent": 'a "quoted" \\ agent'}
+    )
     line = nginx.line("logged-1")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", line.pop("time"))
     assert float(line.pop("upstream_response_time")) >= 0
     assert line.pop("request_time") >= 0
-    assert line.pop("bytes") > len(answer.body)
+    assert line.pop("bytes") > len(response.body)
     assert line == {
         "request_id": "logged-1",
         "client": "127.0.0.1",
@@ -385,7 +387,7 @@ def test_a_line_of_the_log_is_one_json_object(app: Running, nginx: Running) -> N
 
 
 def test_every_line_of_the_log_is_json(nginx: Running, lonely: Running) -> None:
-    """Also for what is hardly HTTP: raw bytes, control characters, HTTP/0.9."""
+    """This also holds for raw bytes, control characters and HTTP/0.9."""
     for request in (
         b"GET /\x01\xff HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01\r\n\r\n",
@@ -404,7 +406,7 @@ def test_every_line_of_the_log_is_json(nginx: Running, lonely: Running) -> None:
 
 
 def test_the_health_check_of_the_container(nginx: Running) -> None:
-    """It succeeds where nginx answers, fails where nobody does, and is not in the log."""
+    """It succeeds if nginx responds, fails otherwise, and is not logged."""
     script = str(NGINX_CONF / "healthcheck")
     alive, dead = (
         subprocess.run([script, str(port)], capture_output=True, check=False, timeout=30).returncode
@@ -414,8 +416,8 @@ def test_the_health_check_of_the_container(nginx: Running) -> None:
     assert not [line for line in nginx.lines() if line["user_agent"] == "healthcheck"]
 
 
-def test_what_a_client_says_about_itself_is_replaced(tmp_path: Path) -> None:
-    """The service is told by nginx where a request comes from, and never by the client."""
+def test_forwarding_headers_of_clients_are_replaced(tmp_path: Path) -> None:
+    """The service gets these headers only from nginx."""
     lies = {
         "Host": "items.example:8443",
         "X-Forwarded-For": "10.0.0.1",
@@ -446,8 +448,8 @@ def test_what_a_client_says_about_itself_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/ui"])
-def test_a_redirect_names_no_host(nginx: Running, path: str) -> None:
-    """So it cannot lead away from the one that was asked, whatever the client says."""
+def test_a_redirect_has_no_host(nginx: Running, path: str) -> None:
+    """No header of a client can make it lead to another host."""
     lies = {
         "Accept": "text/html",
         "Host": "evil.example",
@@ -458,7 +460,7 @@ def test_a_redirect_names_no_host(nginx: Running, path: str) -> None:
 
 
 def test_http_1_0_without_a_host_is_served(nginx: Running) -> None:
-    """HTTP/1.0 needs no Host; the service, asked in HTTP/1.1, gets one."""
+    """HTTP/1.0 requires no Host, and nginx adds one for the service."""
     assert send(nginx.port, b"GET /healthz HTTP/1.0\r\n\r\n").json() == {"status": "ok"}
 
 
@@ -468,8 +470,8 @@ GZIP = {"Accept-Encoding": "gzip"}
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/ui/swagger-ui-bundle.js", "/ui/swagger-ui.css"])
-def test_what_is_large_is_compressed(nginx: Running, path: str) -> None:
-    """For clients that can read it, with the same content, and with word of it for caches."""
+def test_large_responses_are_compressed(nginx: Running, path: str) -> None:
+    """Clients that accept gzip get the same content with `Vary: Accept-Encoding`."""
     plain, packed = ask(nginx.port, "GET", path), ask(nginx.port, "GET", path, headers=GZIP)
     assert (plain.all("Content-Encoding"), packed.all("Content-Encoding")) == ([], ["gzip"])
     assert "Accept-Encoding" in plain.all("Vary")
@@ -479,7 +481,7 @@ def test_what_is_large_is_compressed(nginx: Running, path: str) -> None:
 
 
 def test_a_page_of_items_is_compressed(nginx: Running) -> None:
-    """A long list is; its links stay what they are."""
+    """A long list is compressed, and its links are unchanged."""
     for number in range(20):
         assert post(nginx.port, {"name": f"Listed {number}", "description": "x" * 100}).status == 201
     plain, packed = ask(nginx.port, "GET", "/items"), ask(nginx.port, "GET", "/items", headers=GZIP)
@@ -488,7 +490,7 @@ def test_a_page_of_items_is_compressed(nginx: Running) -> None:
 
 
 def test_an_item_keeps_its_strong_etag(nginx: Running) -> None:
-    """The largest item there can be, asked for with gzip: its ETag is strong in every answer and good for If-Match."""
+    """The ETag of the largest item is strong, even with `Accept-Encoding: gzip`, and works in If-Match."""
     large = {"name": "\U0001f4a1" * 80, "description": "\U0001f4a1" * 200}
     created = post(nginx.port, large, GZIP)
     path = created["Location"]
@@ -506,7 +508,7 @@ def test_an_item_keeps_its_strong_etag(nginx: Running) -> None:
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/ui/swagger-ui-bundle.js"])
 def test_a_compressed_file_can_be_revalidated(nginx: Running, path: str) -> None:
-    """Compression makes the ETag weak; sent back in If-None-Match it is good for a 304 all the same."""
+    """Compression makes the ETag weak, and it still works in If-None-Match."""
     packed = ask(nginx.port, "GET", path, headers=GZIP)
     assert packed["ETag"].startswith('W/"')
     again = ask(nginx.port, "GET", path, headers={**GZIP, "If-None-Match": packed["ETag"]})
@@ -514,27 +516,27 @@ def test_a_compressed_file_can_be_revalidated(nginx: Running, path: str) -> None
 
 
 def test_an_unchanged_item_is_a_304(nginx: Running) -> None:
-    """If-None-Match is the service's to judge, through nginx as without it."""
+    """The service evaluates If-None-Match, and nginx does not change the result."""
     created = post(nginx.port, {"name": "Unchanged"})
-    answer = ask(nginx.port, "GET", created["Location"], headers={"If-None-Match": created["ETag"]})
-    assert (answer.status, answer.body, answer["ETag"]) == (304, b"", created["ETag"])
+    response = ask(nginx.port, "GET", created["Location"], headers={"If-None-Match": created["ETag"]})
+    assert (response.status, response.body, response["ETag"]) == (304, b"", created["ETag"])
 
 
 # Connections to the service
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n[]"
-Reply = Callable[[bytes, int], bytes | None]
+Respond = Callable[[bytes, int], bytes | None]
 
 
 class Scripted(socketserver.ThreadingTCPServer):
-    """A service that answers what `reply(request, number on this connection)` says; None hangs up instead."""
+    """A service that responds with `respond(request, number on this connection)`; None closes the connection."""
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, respond: Respond) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
-        self.reply = reply
+        self.respond = respond
         self.requests: list[bytes] = []
         self.connections = 0
         self.port: int = self.server_address[1]
@@ -549,10 +551,10 @@ class _Connection(socketserver.StreamRequestHandler):
             number += 1
             self.server.connections += number == 1
             self.server.requests.append(request)
-            answer = self.server.reply(request, number)
-            if answer is None:
+            response = self.server.respond(request, number)
+            if response is None:
                 return
-            self.wfile.write(answer)
+            self.wfile.write(response)
 
     def _read(self) -> bytes:
         lines = []
@@ -567,9 +569,9 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def scripted(reply: Reply) -> Iterator[Scripted]:
-    """Such a service, running."""
-    with Scripted(reply) as server:
+def scripted(respond: Respond) -> Iterator[Scripted]:
+    """Run a scripted service."""
+    with Scripted(respond) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -579,13 +581,13 @@ def scripted(reply: Reply) -> Iterator[Scripted]:
             thread.join()
 
 
-def hang_up_on_the_second(_request: bytes, number: int) -> bytes | None:
-    """Answers the first request of each connection, and hangs up on the next."""
+def close_on_the_second(_request: bytes, number: int) -> bytes | None:
+    """Respond to the first request of each connection, and close the connection on the second."""
     return OK if number == 1 else None
 
 
 def on_one_connection(port: int, methods: list[str]) -> list[int]:
-    """The statuses of these requests, sent one after the other on one connection."""
+    """Send these requests on one connection, and return the statuses."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     statuses = []
     for method in methods:
@@ -598,54 +600,54 @@ def on_one_connection(port: int, methods: list[str]) -> list[int]:
 
 
 def test_connections_to_the_service_stay_open(tmp_path: Path) -> None:
-    """Many requests, one connection to the service."""
+    """Many requests use one connection to the service."""
     with scripted(lambda *_: OK) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
         assert on_one_connection(nginx.port, ["GET", "POST"] * 10) == [200] * 20
     assert (len(upstream.requests), upstream.connections) == (20, 1)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_an_idempotent_request_is_tried_again(tmp_path: Path, method: str) -> None:
-    """On an open connection that the service closes just then, it is sent once more, on a new one."""
-    with scripted(hang_up_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+def test_an_idempotent_request_is_retried(tmp_path: Path, method: str) -> None:
+    """If the service closes the connection at that moment, nginx sends it again on a new one."""
+    with scripted(close_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
         assert on_one_connection(nginx.port, ["GET", method]) == [200, 200]
     assert len(upstream.requests) == 3
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_a_request_that_may_have_been_done_is_never_sent_twice(tmp_path: Path, method: str) -> None:
-    """The same for one that is not idempotent: 502, and the service saw it once."""
-    with scripted(hang_up_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+def test_a_request_that_is_not_idempotent_is_never_sent_twice(tmp_path: Path, method: str) -> None:
+    """The response is a 502, and the service received it once."""
+    with scripted(close_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
         assert on_one_connection(nginx.port, ["GET", method]) == [200, 502]
     assert [request.split()[0].decode() for request in upstream.requests] == ["GET", method]
 
 
-def test_a_policy_of_the_service_is_not_doubled(tmp_path: Path) -> None:
-    """A Content-Security-Policy that the service sends is the only one; what nginx owns is nginx's."""
+def test_a_policy_of_the_service_is_sent_once(tmp_path: Path) -> None:
+    """The response has only the service's Content-Security-Policy, and nginx's own versions of the other headers."""
     own = b"Content-Security-Policy: default-src 'self'\r\nX-Frame-Options: SAMEORIGIN\r\nX-Request-Id: own\r\n\r\n"
-    answer_bytes = OK.replace(b"\r\n\r\n", b"\r\n" + own)
-    with scripted(lambda *_: answer_bytes) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
-        answer = ask(nginx.port, "GET", "/ui/", headers={"X-Request-Id": "mine"})
+    response_bytes = OK.replace(b"\r\n\r\n", b"\r\n" + own)
+    with scripted(lambda *_: response_bytes) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        response = ask(nginx.port, "GET", "/ui/", headers={"X-Request-Id": "mine"})
     names = ("Content-Security-Policy", "X-Frame-Options", "X-Request-Id")
-    assert [answer.all(name) for name in names] == [["default-src 'self'"], ["DENY"], ["mine"]]
+    assert [response.all(name) for name in names] == [["default-src 'self'"], ["DENY"], ["mine"]]
 
 
 @pytest.mark.parametrize(
     ("path", "policy"), [("/ui/", UI_POLICY), ("/ui", UI_POLICY), ("/uid", API_POLICY), ("/items", API_POLICY)]
 )
-def test_an_answer_never_goes_without_a_policy(tmp_path: Path, path: str, policy: str) -> None:
-    """Where the service sends none, nginx has one for the path."""
+def test_every_response_has_a_policy(tmp_path: Path, path: str, policy: str) -> None:
+    """If the service sends none, nginx sends the default for the path."""
     with scripted(lambda *_: OK) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
         assert ask(nginx.port, "GET", path).all("Content-Security-Policy") == [policy]
 
 
-def test_sigquit_finishes_what_is_under_way(tmp_path: Path) -> None:
-    """The signal that `docker stop` sends lets a slow answer arrive, then nginx ends."""
-    asked, may_answer = threading.Event(), threading.Event()
+def test_sigquit_finishes_running_requests(tmp_path: Path) -> None:
+    """After the signal of `docker stop`, a slow response still arrives, and then nginx exits."""
+    asked, may_respond = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> bytes:
         asked.set()
-        may_answer.wait(30)
+        may_respond.wait(30)
         return OK
 
     with scripted(slow) as upstream, edge(tmp_path / "edge", upstream.port) as nginx, ThreadPoolExecutor() as pool:
@@ -653,7 +655,7 @@ def test_sigquit_finishes_what_is_under_way(tmp_path: Path) -> None:
         assert asked.wait(30)
         nginx.process.send_signal(signal.SIGQUIT)
         wait_until(lambda: _refuses(nginx.port), "nginx taking no more connections")
-        may_answer.set()
+        may_respond.set()
         assert (pending.result(30).body, nginx.process.wait(30)) == (b"[]", 0)
 
 
@@ -666,7 +668,7 @@ def _refuses(port: int) -> bool:
 
 
 def test_a_reload_loses_no_request(tmp_path: Path, app: Running, capsys: pytest.CaptureFixture[str]) -> None:
-    """SIGHUP five times under load: every request is answered 200."""
+    """During five SIGHUPs under load, every response is a 200."""
     done = threading.Event()
     statuses: list[int] = []
 
@@ -679,7 +681,7 @@ def test_a_reload_loses_no_request(tmp_path: Path, app: Running, capsys: pytest.
         for _ in range(5):
             goal = len(statuses) + 50
             nginx.process.send_signal(signal.SIGHUP)
-            wait_until(lambda goal=goal: len(statuses) >= goal or any(c.done() for c in clients), "50 more answers")  # type: ignore[misc]
+            wait_until(lambda goal=goal: len(statuses) >= goal or any(c.done() for c in clients), "50 more responses")  # type: ignore[misc]
         done.set()
         for client in clients:
             client.result()
@@ -700,8 +702,8 @@ def tls(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[tupl
 
 def over_tls(
     port: int, certificate: Path, version: ssl.TLSVersion, protocols: list[str]
-) -> tuple[Answer | None, str | None]:
-    """GET /healthz over this version of TLS, and the protocol agreed on; no answer is read from HTTP/2."""
+) -> tuple[Response | None, str | None]:
+    """Send GET /healthz over this version of TLS; return the response (HTTP/1.1 only) and the negotiated protocol."""
     context = ssl.create_default_context(cafile=str(certificate))
     context.minimum_version = context.maximum_version = version
     context.set_ciphers("DEFAULT@SECLEVEL=0")
@@ -716,44 +718,44 @@ def over_tls(
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         response = http.client.HTTPResponse(connection)
         response.begin()
-        return Answer(response.status, tuple(response.getheaders()), response.read()), agreed
+        return Response(response.status, tuple(response.getheaders()), response.read()), agreed
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_tls_serves_with_hsts(tls: tuple[Running, int, Path], version: ssl.TLSVersion) -> None:
-    """TLS 1.2 and 1.3 are served, and browsers are told to stay with TLS."""
-    answer, _ = over_tls(tls[1], tls[2], version, ["http/1.1"])
-    assert answer is not None
-    assert (answer.status, answer.body.strip(), answer["Strict-Transport-Security"]) == (
+    """TLS 1.2 and 1.3 work, and browsers are told to keep using TLS."""
+    response, _ = over_tls(tls[1], tls[2], version, ["http/1.1"])
+    assert response is not None
+    assert (response.status, response.body.strip(), response["Strict-Transport-Security"]) == (
         200,
         b'{"status":"ok"}',
         "max-age=63072000",
     )
 
 
-def test_tls_speaks_http_2(tls: tuple[Running, int, Path]) -> None:
-    """A client that can, gets HTTP/2."""
+def test_tls_supports_http_2(tls: tuple[Running, int, Path]) -> None:
+    """A client that offers HTTP/2 gets it."""
     assert over_tls(tls[1], tls[2], ssl.TLSVersion.TLSv1_3, ["h2", "http/1.1"]) == (None, "h2")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_tls_1_1_is_refused(tls: tuple[Running, int, Path]) -> None:
-    """RFC 8996."""
+    """TLS 1.1 is deprecated (RFC 8996)."""
     with pytest.raises((ssl.SSLError, ConnectionError)):
         over_tls(tls[1], tls[2], ssl.TLSVersion.TLSv1_1, ["http/1.1"])
 
 
 def test_plain_http_on_the_tls_port_is_a_problem(tls: tuple[Running, int, Path]) -> None:
-    """Nginx's own 497, as a 400."""
+    """Nginx's internal status 497 becomes a 400."""
     assert_problem(ask(tls[1], "GET", "/items"), 400, "Bad Request", MALFORMED)
 
 
 def test_http_is_redirected_to_https(tls: tuple[Running, int, Path]) -> None:
-    """With 308, so that a POST stays one."""
-    answer = ask(tls[0].port, "POST", "/items?a=b", b"{}", {"Host": "items.example"})
-    assert (answer.status, answer["Location"]) == (308, "https://items.example/items?a=b")
+    """The status is 308, so a POST stays a POST."""
+    response = ask(tls[0].port, "POST", "/items?a=b", b"{}", {"Host": "items.example"})
+    assert (response.status, response["Location"]) == (308, "https://items.example/items?a=b")
 
 
 def test_hsts_is_not_sent_without_tls(nginx: Running) -> None:
-    """RFC 6797 §7.2."""
+    """RFC 6797 §7.2 forbids it."""
     assert ask(nginx.port, "GET", "/healthz").all("Strict-Transport-Security") == []

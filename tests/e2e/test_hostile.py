@@ -1,7 +1,7 @@
-"""What others may have written runs no script in the documentation: contracts, answers, addresses, items.
+"""No hostile text in contracts, responses, URLs or items runs a script in the documentation page.
 
-Two things see to that, and each is tested without the other: `initialize.js` rebuilds Markdown from a list of elements,
-and the Content-Security-Policy lets no script run that is not a file of this service.
+Two defences are tested separately: `initialize.js` rebuilds Markdown from a list of allowed elements, and the
+Content-Security-Policy allows only scripts from files of this service.
 """
 
 import json
@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from werkzeug.serving import make_server
 
 from app.pages import CONTENT_SECURITY_POLICY, add_pages
-from tests.e2e.browser import ANSWER, CREATE, complaints, find, keep, press, press_all
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, press, press_all
 from tests.e2e.stack import post
 
 READ = "#operations-items-get_item"
@@ -32,7 +32,7 @@ RUNS_BY_ITSELF = {
     "svg-foreign": f'<svg><foreignObject><img src="data:," onerror="{RUN}"></foreignObject></svg>',
     "mathml": f'<math><mtext><img src="data:," onerror="{RUN}"></mtext></math>',
     "frame": f'<iframe srcdoc="&lt;script&gt;{RUN}&lt;/script&gt;"></iframe>',
-    "frame-address": f'<iframe src="javascript:{RUN}"></iframe>',
+    "frame-javascript": f'<iframe src="javascript:{RUN}"></iframe>',
     "video": f'<video><source src="data:," onerror="{RUN}"></video>',
     "details": f'<details open ontoggle="{RUN}">hostile</details>',
     "input": f'<input autofocus onfocus="{RUN}">',
@@ -70,15 +70,15 @@ RUNS_OTHERWISE = (
 )
 TEXTS = [*RUNS_BY_ITSELF.values(), *RUNS_OTHERWISE]
 MARKDOWN = "\n\n".join(["Hostile text.", *TEXTS])
-ADDRESS = f"javascript:{RUN}"
+SCRIPT_URL = f"javascript:{RUN}"
 IMAGE = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script></svg>'
-ANSWER_TEXT = "\n".join(RUNS_BY_ITSELF[name] for name in ("script", "image", "svg", "frame"))
-ANSWERS = {
-    "application/json": json.dumps({"hostile": ANSWER_TEXT, "__proto__": {"ran": 1}}),
-    "application/problem+json": json.dumps({"detail": ANSWER_TEXT}),
-    "text/html": f"<!DOCTYPE html><html><body>{ANSWER_TEXT}</body></html>",
-    "text/plain": ANSWER_TEXT,
-    "text/csv": ANSWER_TEXT,
+RESPONSE_TEXT = "\n".join(RUNS_BY_ITSELF[name] for name in ("script", "image", "svg", "frame"))
+RESPONSES = {
+    "application/json": json.dumps({"hostile": RESPONSE_TEXT, "__proto__": {"ran": 1}}),
+    "application/problem+json": json.dumps({"detail": RESPONSE_TEXT}),
+    "text/html": f"<!DOCTYPE html><html><body>{RESPONSE_TEXT}</body></html>",
+    "text/plain": RESPONSE_TEXT,
+    "text/csv": RESPONSE_TEXT,
     "application/xml": f"<hostile>{IMAGE}</hostile>",
     "image/svg+xml": IMAGE,
     "image/png": IMAGE,
@@ -86,23 +86,23 @@ ANSWERS = {
     "application/octet-stream": IMAGE,
 }
 HEADERS = {
-    "Link": f'<{ADDRESS}>; rel="next", <img src="data:," onerror="{RUN}">; rel="first"',
-    "Location": ADDRESS,
+    "Link": f'<{SCRIPT_URL}>; rel="next", <img src="data:," onerror="{RUN}">; rel="first"',
+    "Location": SCRIPT_URL,
     "X-Hostile": RUNS_BY_ITSELF["image"],
 }
-# Where a script could hide in a page: what elements say, what they are, and where links lead.
+# Finds scripts in the page: in attributes, in elements and in the targets of links.
 SUSPECTS = """
     const elements = "base, embed, frame, iframe, link, math, meta, object, script, style, template";
     const suspects = [...document.querySelectorAll("body *")].filter(element =>
       element.getAttributeNames().some(name => /^(on.*|srcdoc|formaction)$/i.test(name))
       || (element.matches(elements) && element.parentElement !== document.body)
-      || [element.href, element.src, element.action].some(address =>
-        /^\\W*(javascript|data:text|vbscript)/i.test(address?.baseVal ?? address ?? ""))
+      || [element.href, element.src, element.action].some(url =>
+        /^\\W*(javascript|data:text|vbscript)/i.test(url?.baseVal ?? url ?? ""))
       || (element.closest(".markdown, .renderedMarkdown") && (element.id || element.hasAttribute("style")))
     );
     return suspects.map(element => element.outerHTML.slice(0, 200));
 """
-# Calls back when an image that was asked for only now has failed to load: those before it have by then.
+# Calls back when a new image has failed to load; all earlier images have failed by then.
 SETTLED = """
     const done = arguments[0], image = new Image();
     image.onerror = () => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));
@@ -112,13 +112,13 @@ each_policy = pytest.mark.parametrize("policy", [None, CONTENT_SECURITY_POLICY],
 
 
 def contract() -> dict[str, Any]:
-    """A contract with hostile text in every place that has text."""
+    """Return a contract with hostile text in every possible field."""
     image = RUNS_BY_ITSELF["image"]
     schema = {
         "type": "object",
         "title": image,
         "description": MARKDOWN,
-        "externalDocs": {"description": MARKDOWN, "url": ADDRESS},
+        "externalDocs": {"description": MARKDOWN, "url": SCRIPT_URL},
         "properties": {
             image: {"type": "string", "description": MARKDOWN, "example": image, "pattern": image, "enum": [image]}
         },
@@ -131,13 +131,13 @@ def contract() -> dict[str, Any]:
             ("X-Hostile", "header", {"examples": {image: {"summary": image, "description": MARKDOWN, "value": image}}}),
         )
     ]
-    described = {"tags": [image], "summary": image, "externalDocs": {"description": MARKDOWN, "url": ADDRESS}}
+    described = {"tags": [image], "summary": image, "externalDocs": {"description": MARKDOWN, "url": SCRIPT_URL}}
     write = {
         **described,
         "operationId": "write",
         "description": MARKDOWN,
         "parameters": parameters,
-        "servers": [{"url": ADDRESS, "description": MARKDOWN}],
+        "servers": [{"url": SCRIPT_URL, "description": MARKDOWN}],
         "requestBody": {
             "description": MARKDOWN,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Hostile"}}},
@@ -153,34 +153,41 @@ def contract() -> dict[str, Any]:
         },
         "callbacks": {image: {"{$request.body#/url}": {"post": {**described, "responses": {}}}}},
     }
-    answers = {
-        f"/answers/{number}": {
+    responses = {
+        f"/responses/{number}": {
             "get": {
                 **described,
-                "operationId": f"answer{number}",
+                "operationId": f"response{number}",
                 "responses": {"200": {"description": image, "content": {media_type: {}}}},
             }
         }
-        for number, media_type in enumerate(ANSWERS)
+        for number, media_type in enumerate(RESPONSES)
     }
-    flow = {"authorizationUrl": ADDRESS, "tokenUrl": ADDRESS, "refreshUrl": ADDRESS, "scopes": {image: MARKDOWN}}
+    flow = {
+        "authorizationUrl": SCRIPT_URL,
+        "tokenUrl": SCRIPT_URL,
+        "refreshUrl": SCRIPT_URL,
+        "scopes": {image: MARKDOWN},
+    }
     return {
         "openapi": "3.0.3",
         "info": {
             "title": image,
             "version": image,
             "description": MARKDOWN,
-            "termsOfService": ADDRESS,
-            "contact": {"name": image, "url": ADDRESS, "email": f'"{image}"@hostile.example'},
-            "license": {"name": image, "url": ADDRESS},
+            "termsOfService": SCRIPT_URL,
+            "contact": {"name": image, "url": SCRIPT_URL, "email": f'"{image}"@hostile.example'},
+            "license": {"name": image, "url": SCRIPT_URL},
         },
-        "externalDocs": {"description": MARKDOWN, "url": ADDRESS},
+        "externalDocs": {"description": MARKDOWN, "url": SCRIPT_URL},
         "servers": [
             {"url": "/", "description": MARKDOWN},
-            {"url": f"{ADDRESS}/{{v}}", "variables": {"v": {"default": image, "description": MARKDOWN}}},
+            {"url": f"{SCRIPT_URL}/{{v}}", "variables": {"v": {"default": image, "description": MARKDOWN}}},
         ],
-        "tags": [{"name": image, "description": MARKDOWN, "externalDocs": {"description": MARKDOWN, "url": ADDRESS}}],
-        "paths": {f"/{image}": {"summary": image, "description": MARKDOWN, "post": write}, **answers},
+        "tags": [
+            {"name": image, "description": MARKDOWN, "externalDocs": {"description": MARKDOWN, "url": SCRIPT_URL}}
+        ],
+        "paths": {f"/{image}": {"summary": image, "description": MARKDOWN, "post": write}, **responses},
         "components": {
             "schemas": {"Hostile": schema, image: schema},
             "securitySchemes": {
@@ -193,7 +200,7 @@ def contract() -> dict[str, Any]:
 
 @contextmanager
 def site(policy: str | None) -> Iterator[str]:
-    """The documentation of a hostile contract, its hostile answers, and at /markup/ what nobody has cleaned."""
+    """Serve the documentation of a hostile contract, hostile responses, and uncleaned HTML at /markup/."""
     pages = flask.Flask("hostile")
     add_pages(pages, b"", contract())
 
@@ -201,11 +208,11 @@ def site(policy: str | None) -> Iterator[str]:
     def markup(name: str) -> flask.Response:
         return flask.Response(f'<!DOCTYPE html><link rel="icon" href="data:,">{RUNS_BY_ITSELF[name]}')
 
-    @pages.get("/answers/<int:number>")
-    def answer(number: int) -> flask.Response:
-        media_type = list(ANSWERS)[number]
-        response = flask.Response(ANSWERS[media_type], headers=HEADERS, content_type=media_type)
-        if media_type == "application/octet-stream":  # which makes Swagger UI offer a download
+    @pages.get("/responses/<int:number>")
+    def response(number: int) -> flask.Response:
+        media_type = list(RESPONSES)[number]
+        response = flask.Response(RESPONSES[media_type], headers=HEADERS, content_type=media_type)
+        if media_type == "application/octet-stream":  # Swagger UI then offers a download
             response.headers["Content-Disposition"] = f'attachment; filename="<img src=x onerror={RUN}>.html"'
         return response
 
@@ -228,25 +235,25 @@ def site(policy: str | None) -> Iterator[str]:
 
 
 def ran(browser: Any) -> bool:
-    """Whether a hostile script has run, once all that was to happen by itself has happened."""
+    """Return whether a hostile script has run, after waiting for everything that runs by itself."""
     browser.execute_async_script(SETTLED)
     return bool(browser.execute_script("return window.ran || ({}).ran"))
 
 
 @each_policy
-def test_markup_runs_but_for_the_policy(browser: Any, policy: str | None) -> None:
-    """So the policy alone would be enough, and what the other tests pass through the page is truly hostile."""
-    with site(policy) as address:
+def test_the_policy_alone_stops_scripts(browser: Any, policy: str | None) -> None:
+    """Without the policy the scripts run, so the texts of the other tests are really hostile."""
+    with site(policy) as url:
         for name in RUNS_BY_ITSELF:
-            browser.get(f"{address}/markup/{name}")
+            browser.get(f"{url}/markup/{name}")
             assert ran(browser) == (policy is None), name
 
 
 @each_policy
 def test_a_hostile_contract_runs_no_script(browser: Any, policy: str | None) -> None:
-    """With everything opened that can be opened; without the policy, too, so the cleaning alone is enough."""
-    with site(policy) as address:
-        browser.get(f"{address}/ui/#/{RUNS_BY_ITSELF['image']}/write")
+    """Everything is opened, and even without the policy no script runs, so the cleaning alone is sufficient."""
+    with site(policy) as url:
+        browser.get(f"{url}/ui/#/{RUNS_BY_ITSELF['image']}/write")
         find(browser, ".opblock-tag")
         press_all(browser, ".opblock:not(.is-open) .opblock-summary-control, .models:not(.is-open) .models-control")
         press_all(browser, ".model-box-control[aria-expanded=false]")
@@ -260,24 +267,24 @@ def test_a_hostile_contract_runs_no_script(browser: Any, policy: str | None) -> 
         assert "Hostile text." in find(browser, ".info .description").text
         assert not ran(browser)
         found = complaints(browser)
-        browser.switch_to.window(browser.window_handles[-1])  # what "Authorize" opened
+        browser.switch_to.window(browser.window_handles[-1])  # close the "Authorize" dialog
         assert browser.current_url.startswith("about:blank")
-    # Chromium reports what it reads in the document that DOMPurify parses into, in which nothing runs either way.
+    # Chromium also reports scripts in the document that DOMPurify parses into, where nothing runs.
     inert = "swagger-ui-bundle.js", "inline event handler", "inline style"
     assert [complaint for complaint in found if not any(word in complaint for word in inert)] == []
     assert bool(found) == (policy is not None)
 
 
 @each_policy
-def test_a_hostile_answer_runs_no_script(browser: Any, policy: str | None) -> None:
-    """Whatever it calls itself, and whatever its headers say."""
-    with site(policy) as address:
-        browser.get(f"{address}/ui/")
-        for number, media_type in enumerate(ANSWERS):
-            operation = f".opblock[id$='-answer{number}']"
+def test_a_hostile_response_runs_no_script(browser: Any, policy: str | None) -> None:
+    """This holds for every media type and all headers."""
+    with site(policy) as url:
+        browser.get(f"{url}/ui/")
+        for number, media_type in enumerate(RESPONSES):
+            operation = f".opblock[id$='-response{number}']"
             press(browser, f"{operation} .opblock-summary-control")
             press(browser, f"{operation} .execute")
-            assert RUNS_BY_ITSELF["image"] in find(browser, f"{operation} {ANSWER}").text, media_type
+            assert RUNS_BY_ITSELF["image"] in find(browser, f"{operation} {RESPONSE}").text, media_type
             assert browser.execute_script(SUSPECTS) == [], media_type
             assert not ran(browser), media_type
             press(browser, f"{operation} .opblock-summary-control")
@@ -285,7 +292,7 @@ def test_a_hostile_answer_runs_no_script(browser: Any, policy: str | None) -> No
 
 @pytest.mark.parametrize("parameter", ["url", "configUrl"])
 def test_a_link_cannot_show_another_contract(browser: Any, host: int, parameter: str) -> None:
-    """What the address says about the settings is not heard: nobody else is asked, nor is it tried."""
+    """Settings in the URL are ignored, and no other host is contacted."""
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         foreign.settimeout(0)
         browser.get(f"http://127.0.0.1:{host}/ui/?{parameter}=http://127.0.0.1:{foreign.getsockname()[1]}/openapi.json")
@@ -297,8 +304,8 @@ def test_a_link_cannot_show_another_contract(browser: Any, host: int, parameter:
 
 
 @pytest.mark.parametrize("place", ["#", "#/items/", "?", "?filter="])
-def test_an_address_is_no_markup(browser: Any, host: int, place: str) -> None:
-    """Neither in the query nor behind the #, where Swagger UI reads what to open."""
+def test_a_url_is_not_interpreted_as_html(browser: Any, host: int, place: str) -> None:
+    """This holds for the query and the fragment, from which Swagger UI reads what to open."""
     browser.get(f"http://127.0.0.1:{host}/ui/{place}{RUNS_BY_ITSELF['script']}{RUNS_BY_ITSELF['image']}")
     find(browser, CREATE)
     assert browser.execute_script(SUSPECTS) == []
@@ -306,15 +313,15 @@ def test_an_address_is_no_markup(browser: Any, host: int, place: str) -> None:
     assert complaints(browser) == []
 
 
-def test_the_text_of_an_item_is_only_text(browser: Any, host: int) -> None:
-    """HTML in a name is shown as it was written."""
+def test_the_text_of_an_item_is_not_interpreted_as_html(browser: Any, host: int) -> None:
+    """HTML in a name is shown as text."""
     item = post(host, {"name": RUNS_BY_ITSELF["image"], "description": RUNS_BY_ITSELF["script"]}).json()
     browser.get(f"http://127.0.0.1:{host}/ui/")
     press(browser, f"{READ} .opblock-summary-control")
     find(browser, f"{READ} input").send_keys(Keys.CONTROL, "a", Keys.NULL, str(item["id"]))
     find(browser, f"{READ} tr[data-param-in=header] input").send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
     press(browser, f"{READ} .execute")
-    shown = find(browser, f"{READ} {ANSWER} .response-col_description .highlight-code pre").text
+    shown = find(browser, f"{READ} {RESPONSE} .response-col_description .highlight-code pre").text
     assert json.loads(shown) == item
     assert browser.execute_script(SUSPECTS) == []
     assert not ran(browser)

@@ -1,4 +1,4 @@
-"""The documentation in Chromium over HTTPS, through nginx's TLS server: nothing leaves it, and nothing is forbidden."""
+"""The documentation in Chromium over HTTPS, through nginx's TLS server: all requests stay on this origin."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from tests.e2e.stack import service, tls_edge, wait_until
 
 @pytest.fixture(scope="module", params=["service", "nginx"])
 def tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The origin, with the files of `/ui/` from the service and from nginx itself, and its certificate."""
+    """The origin, with the files of `/ui/` from the service and from nginx, and its certificate."""
     folder = tmp_path_factory.mktemp("https")
     if request.param == "nginx":
         static.write(folder / "edge" / "static")
@@ -26,7 +26,7 @@ def tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def browser(tls: tuple[str, Path], tmp_path: Path) -> Iterator[Any]:
-    """Chromium, which takes this one certificate though nobody has signed it, by its key, and no other."""
+    """Chromium that trusts this one self-signed certificate, by its key."""
     command = ["openssl", "x509", "-in", str(tls[1]), "-noout", "-pubkey"]
     key = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     body = "".join(line for line in key.splitlines() if not line.startswith("-"))
@@ -36,7 +36,7 @@ def browser(tls: tuple[str, Path], tmp_path: Path) -> Iterator[Any]:
 
 
 def test_the_ui_works_over_https(browser: Any, tls: tuple[str, Path], request: pytest.FixtureRequest) -> None:
-    """`POST /items`, "Execute": 201, over HTTP/2; every request goes to this host by HTTPS; the console is silent."""
+    """The button "Execute" of `POST /items` shows 201 over HTTP/2, all requests use HTTPS, and the console is empty."""
     origin, _ = tls
     browser.get(f"{origin}/")
     assert browser.current_url == f"{origin}/ui/"
@@ -51,11 +51,11 @@ def test_the_ui_works_over_https(browser: Any, tls: tuple[str, Path], request: p
     assert browser.execute_script(spoken) == [True, "h2"]
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.png", "https://other.example/x.png"])
-def test_a_foreign_request_would_be_noticed(browser: Any, tls: tuple[str, Path], address: str) -> None:
-    """The policy forbids it, the console says so: silence above means that there was none."""
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x.png", "https://other.example/x.png"])
+def test_a_foreign_request_would_be_noticed(browser: Any, tls: tuple[str, Path], url: str) -> None:
+    """The policy forbids it and the console reports it, so an empty console means that there was none."""
     browser.get(f"{tls[0]}/ui/")
     chrome.find(browser, chrome.CREATE)
     assert chrome.complaints(browser) == []
-    browser.execute_script("new Image().src = arguments[0]", address)
+    browser.execute_script("new Image().src = arguments[0]", url)
     wait_until(lambda: "Content Security Policy" in str(chrome.complaints(browser)), "a complaint in the console")

@@ -1,4 +1,4 @@
-"""`make conformance` as people use it: against a running instance, in both modes; and that it finds what is broken."""
+"""`make conformance` against a running instance, in both modes; it finds violations."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ def gunicorn(tmp_path: Path) -> Iterator[Running]:
 
 
 def _conformance(**variables: object) -> subprocess.CompletedProcess[str]:
-    """`make conformance` with these variables."""
+    """Run `make conformance` with these variables."""
     command = ["make", "--no-print-directory", "conformance", *(f"{key}={value}" for key, value in variables.items())]
     return subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
@@ -52,7 +52,7 @@ def _methods(running: Running) -> set[str]:
 
 
 def test_the_default_mode_reads_and_changes_nothing(gunicorn: Running, tmp_path: Path) -> None:
-    """GET and OPTIONS only, invalid requests too; every row stays as it was. It says what it did."""
+    """It sends only GET and OPTIONS, invalid requests too, changes no rows, and reports what it did."""
     before, created = _rows(tmp_path), _methods(gunicorn)
     with edge(tmp_path / "edge", gunicorn.port) as nginx:
         done = _conformance(URL=_url(nginx), CASES=20, SEED=7, REPORTS=tmp_path / "reports")
@@ -70,8 +70,8 @@ def test_the_default_mode_reads_and_changes_nothing(gunicorn: Running, tmp_path:
     assert (tmp_path / "reports" / "seed-7" / "junit.xml").read_text().count("<testcase ") == 4
 
 
-def test_the_full_mode_puts_everything_round_after_round(gunicorn: Running, tmp_path: Path) -> None:
-    """All phases in the first round; the next ones, with the next seeds, only those that make other cases then."""
+def test_the_full_mode_sends_everything_in_every_round(gunicorn: Running, tmp_path: Path) -> None:
+    """The first round has all phases; later rounds, with other seeds, have only phases with random cases."""
     done = _conformance(URL=f"{_url(gunicorn)}/", MODE="full", CASES=20, ROUNDS=2, SEED=1, REPORTS=tmp_path / "reports")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
@@ -86,15 +86,15 @@ def test_the_full_mode_puts_everything_round_after_round(gunicorn: Running, tmp_
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "post"])
-def test_what_could_write_is_refused_before_it_is_sent(method: str) -> None:
-    """Schemathesis is asked for no such request in that mode; should it make one nevertheless, it stays here."""
+def test_a_writing_request_is_never_sent_in_read_mode(method: str) -> None:
+    """If Schemathesis generates such a request anyway, it is not sent."""
     with pytest.raises(RuntimeError, match="is not sent in the mode that only reads"):
         refuse_to_write(None, SimpleNamespace(method=method), {})
 
 
 @pytest.mark.parametrize("mode", ["read", "full"])
-def test_it_fails_where_the_contract_is_broken(tmp_path: Path, mode: str) -> None:
-    """A copy of the service whose contract promises another health than it has, and that sends it nevertheless."""
+def test_it_fails_if_a_response_violates_the_contract(tmp_path: Path, mode: str) -> None:
+    """A copy of the service sends a health status that its contract does not allow."""
     root = tmp_path / "checkout"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".*", "var", "node_modules", "benchmarks", "__pycache__"))
     specification = root / "openapi" / "items.yaml"
@@ -112,13 +112,13 @@ def test_it_fails_where_the_contract_is_broken(tmp_path: Path, mode: str) -> Non
     assert "Response violates schema" in (tmp_path / "reports" / "seed-3" / "index.html").read_text()
 
 
-def test_one_line_says_what_is_missing(gunicorn: Running) -> None:
-    """No address, nobody there, somebody else there, no such mode: a sentence each, and no success."""
-    nobody = f"http://127.0.0.1:{free_port()}"
+def test_a_wrong_call_ends_with_one_line(gunicorn: Running) -> None:
+    """A missing URL, no server, another server and an unknown mode each end with one sentence and an error."""
+    closed = f"http://127.0.0.1:{free_port()}"
     other = f"{_url(gunicorn)}/ui"
     for variables, says in (
-        ({}, "Say which instance, as in: make conformance URL=http://127.0.0.1:8000"),
-        ({"URL": nobody}, f"{nobody} cannot be reached: "),
+        ({}, "URL is required, for example: make conformance URL=http://127.0.0.1:8000"),
+        ({"URL": closed}, f"{closed} cannot be reached: "),
         ({"URL": "example"}, "example cannot be reached: Invalid URL"),
         ({"URL": other}, f"{other} is no instance of this service: /openapi.json has status 404"),
         ({"URL": _url(gunicorn), "MODE": "write"}, "invalid choice: 'write'"),

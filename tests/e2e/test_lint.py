@@ -1,4 +1,4 @@
-"""The lint of the contract notices what it is there for: each rule of the project, broken once on purpose."""
+"""The lint rules for the contract find faults: each rule has at least one deliberate fault."""
 
 import json
 import os
@@ -33,7 +33,7 @@ DELETE = "paths /items/{item_id} delete"
 
 
 class Fault(NamedTuple):
-    """`put` in the place of what is at `place` (keys with spaces between them), or nothing; `rule` must notice it."""
+    """`put` replaces the value at `place` (keys separated by spaces), or removes it; `rule` must report it."""
 
     rule: str
     place: str
@@ -122,7 +122,7 @@ FAULTS = (
     Fault("value-has-an-example", "components schemas Problem properties title example"),
     Fault("parameter-has-an-example", "components parameters Limit example"),
     Fault("parameter-has-an-example", "components headers Link example"),
-    # Spectral's own rules that this project relies on
+    # Rules of Spectral itself that the project relies on
     Fault("oas3-schema", f"{LIST} responses 200 description"),
     Fault("oas3-parameter-description", "components parameters Limit description"),
     Fault("tag-description", "tags 0 description"),
@@ -141,7 +141,7 @@ FAULTS = (
 
 
 def broken(fault: Fault) -> Any:
-    """The contract with the fault in it."""
+    """Return the contract with the fault."""
     document: Any = deepcopy(specification())
     *way, last = [int(step) if step.isdigit() and len(step) == 1 else step for step in fault.place.split(" ")]
     node = reduce(lambda found, step: found[step], way, document)
@@ -153,7 +153,7 @@ def broken(fault: Fault) -> Any:
 
 
 def spectral(rules: Path, files: Sequence[Path]) -> list[set[str]]:
-    """For each file the rules that it breaks. Spectral reads all of them in one run."""
+    """Return the violated rules of each file. Spectral reads all files in one run."""
     command = [
         str(PROGRAMS / "spectral"),
         "lint",
@@ -172,8 +172,8 @@ def spectral(rules: Path, files: Sequence[Path]) -> list[set[str]]:
 
 
 @pytest.fixture(scope="module")
-def noticed(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
-    """For each fault the rules that noticed it. Only Spectral's own faults are put to its own rules: they take long."""
+def reported(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
+    """Return the rules that report each fault. Spectral's own rules are slow, so they run only for their own faults."""
     folder = tmp_path_factory.mktemp("broken")
     files = [folder / f"{number}.yaml" for number in range(len(FAULTS))]
     for fault, file in zip(FAULTS, files, strict=True):
@@ -187,19 +187,19 @@ def noticed(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
     return [found[file] for file in files]
 
 
-def test_the_contract_keeps_every_rule() -> None:
-    """Not so much as a hint."""
+def test_the_contract_satisfies_every_rule() -> None:
+    """There are not even hints."""
     assert spectral(RULES, [SPECIFICATION]) == [set()]
 
 
 @pytest.mark.parametrize("number", range(len(FAULTS)), ids=[str(fault) for fault in FAULTS])
-def test_a_fault_is_noticed_by_the_rule_that_names_it(noticed: list[set[str]], number: int) -> None:
-    """Others may notice it as well."""
-    assert FAULTS[number].rule in noticed[number]
+def test_a_fault_is_reported_by_its_rule(reported: list[set[str]], number: int) -> None:
+    """Other rules may report it as well."""
+    assert FAULTS[number].rule in reported[number]
 
 
-def test_every_rule_of_the_house_has_a_fault_that_it_notices() -> None:
-    """A rule that never speaks is none."""
+def test_every_rule_reports_a_fault() -> None:
+    """A rule that never reports anything is useless."""
     assert set(RULESET["rules"]) <= {fault.rule for fault in FAULTS}
 
 
@@ -213,8 +213,8 @@ def test_every_rule_of_the_house_has_a_fault_that_it_notices() -> None:
         ("no-unresolved-refs", Fault("", f"{GET} responses 404 $ref", "#/components/responses/Nowhere")),
     ],
 )
-def test_redocly_notices_too_and_a_warning_is_an_error(tmp_path: Path, rule: str, fault: Fault) -> None:
-    """Its recommended rules, all of them."""
+def test_redocly_reports_faults_and_warnings_are_errors(tmp_path: Path, rule: str, fault: Fault) -> None:
+    """All of its recommended rules are on."""
     file = tmp_path / "items.yaml"
     file.write_text(yaml.safe_dump(broken(fault), sort_keys=False), "utf-8")
     rules = ROOT / "openapi" / "redocly.yaml"

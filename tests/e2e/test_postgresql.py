@@ -1,4 +1,4 @@
-"""The same code on a real PostgreSQL: the contract holds, names sort alike, and its errors have their problems."""
+"""The service on a real PostgreSQL: it satisfies the contract, sorts names alike, and maps errors to problems."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ NAMES = ["b", "a", "B", "ä", "Z", "ß", "_", "é", "😀", "中", "a b", "-"]
 
 
 class Cluster:
-    """A PostgreSQL cluster of its own, in a folder, on a port of 127.0.0.1."""
+    """A separate PostgreSQL cluster in a folder, on a port of 127.0.0.1."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.programs = programs
@@ -29,12 +29,12 @@ class Cluster:
         self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8")
 
     def start(self) -> None:
-        """Start, and wait until connections are taken."""
+        """Start, and wait until it accepts connections."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         self._run("pg_ctl", "--wait", "--options", options, "--log", str(self.data.parent / "log"), "start")
 
     def stop(self) -> None:
-        """Stop at once, as a machine does that loses its power."""
+        """Stop immediately, like a machine that loses power."""
         self._run("pg_ctl", "--wait", "--mode=immediate", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -49,7 +49,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A cluster that runs; skips where PostgreSQL is not installed."""
+    """A running cluster; skips if PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
@@ -67,7 +67,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def gunicorn(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service on this cluster, with more than one worker to create the tables."""
+    """The service on this cluster, with several workers that create the tables."""
     with service(tmp_path_factory.mktemp("service"), DATABASE_URL=cluster.url, WEB_CONCURRENCY="4") as running:
         yield running
 
@@ -78,15 +78,15 @@ def test_an_empty_database_has_no_items(gunicorn: Running) -> None:
 
 
 def test_names_sort_by_code_point(gunicorn: Running) -> None:
-    """As on SQLite, whatever the locale of the database."""
+    """The order is the same as with SQLite, whatever the locale of the database."""
     ids = [post(gunicorn.port, {"name": name}).json()["id"] for name in NAMES]
     listed = [item["name"] for item in ask(gunicorn.port, "GET", "/items?sort=name&limit=100").json()]
     assert listed == sorted(NAMES)
     assert {ask(gunicorn.port, "DELETE", f"/items/{item_id}").status for item_id in ids} == {204}
 
 
-def test_what_the_contract_accepts_the_database_holds(gunicorn: Running) -> None:
-    """The longest name and description, in the widest characters, come back as they were."""
+def test_the_database_stores_what_the_contract_accepts(gunicorn: Running) -> None:
+    """The longest name and description, in the widest characters, are stored unchanged."""
     longest = {"name": "😀" * 80, "description": "\u0001\uffff𐀀\n" * 50}
     created = post(gunicorn.port, longest)
     assert created.status == 201
@@ -94,16 +94,14 @@ def test_what_the_contract_accepts_the_database_holds(gunicorn: Running) -> None
     assert {name: stored.json()[name] for name in longest} == longest
 
 
-def test_a_stopped_database_is_answered_503_and_served_again_after_its_start(
-    cluster: Cluster, gunicorn: Running
-) -> None:
-    """No answer while it is away but a problem with Retry-After; liveness stays; then all is as before."""
+def test_a_stopped_database_is_a_503_until_its_start(cluster: Cluster, gunicorn: Running) -> None:
+    """While it is stopped, responses are problems with Retry-After, and liveness is still 200."""
     created = post(gunicorn.port, {"name": "before the crash"})
     cluster.stop()
     for method, path in (("GET", "/items"), ("GET", "/readyz"), ("DELETE", created["Location"])):
-        answer = ask(gunicorn.port, method, path)
-        assert (answer.status, answer["Retry-After"]) == (503, "5")
-        assert answer.json() == {
+        response = ask(gunicorn.port, method, path)
+        assert (response.status, response["Retry-After"]) == (503, "5")
+        assert response.json() == {
             "type": "about:blank",
             "title": "Service Unavailable",
             "status": 503,
@@ -115,7 +113,7 @@ def test_a_stopped_database_is_answered_503_and_served_again_after_its_start(
     assert ask(gunicorn.port, "GET", created["Location"]).json()["name"] == "before the crash"
 
 
-def test_every_generated_request_is_answered_as_the_contract_says(gunicorn: Running) -> None:
-    """All phases, all checks, none excluded, and not one failure."""
+def test_the_service_satisfies_the_contract(gunicorn: Running) -> None:
+    """All phases and all checks run without a failure."""
     url = f"http://127.0.0.1:{gunicorn.port}/openapi.json"
     run(schemathesis.openapi.from_url(url, config=configuration()), max_examples=50)

@@ -1,4 +1,4 @@
-"""Below a path: the real service, alone and behind nginx, behind a proxy that cuts a prefix off."""
+"""Path prefixes: the real service, alone and behind nginx, behind a proxy that removes a prefix."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from app import static
 from tests.docs.markdown import blocks, read
 from tests.e2e import browser as chrome
-from tests.e2e.stack import Answer, Running, ask, edge, outer, send, service
+from tests.e2e.stack import Response, Running, ask, edge, outer, send, service
 
 HTML = {"Accept": "text/html"}
 SHOP = {"X-Forwarded-Prefix": "/shop"}
@@ -33,26 +33,26 @@ HOSTILE = [
     b"/\xc3\xa9",
     b"/" + b"x" * 128,
 ]
-TWICE = b"/a\r\nX-Forwarded-Prefix: /b"  # of which nginx 1.22 knows the first only
+TWICE = b"/a\r\nX-Forwarded-Prefix: /b"  # nginx 1.22 knows only the first
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service, which believes another machine only."""
-    with service(tmp_path_factory.mktemp("stranger"), FORWARDED_ALLOW_IPS="192.0.2.1") as running:
+def untrusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The service, which trusts only another machine."""
+    with service(tmp_path_factory.mktemp("untrusting"), FORWARDED_ALLOW_IPS="192.0.2.1") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Running]:
-    """The service behind its nginx, as it comes."""
+    """The service behind its nginx, with the default configuration."""
     with edge(tmp_path_factory.mktemp("closed"), app.port) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def inner(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Running]:
-    """The service behind its nginx, which believes this machine, and has the files of `/ui/` itself."""
+    """The service behind its nginx, which trusts this machine and serves the files of `/ui/`."""
     folder = tmp_path_factory.mktemp("inner")
     static.write(folder / "static")
     with edge(folder, app.port, TRUSTED) as running:
@@ -61,7 +61,7 @@ def inner(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Ru
 
 @pytest.fixture(scope="module", params=["service", "nginx"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The proxy of the README, in front of the service, and in front of its nginx: the port of the proxy."""
+    """The proxy of the README, in front of the service and in front of its nginx; the value is the proxy's port."""
     behind: Running = request.getfixturevalue("app" if request.param == "service" else "inner")
     (location,) = blocks(read("README.md"), "nginx")
     assert location.count("127.0.0.1:8000/") == 1
@@ -69,29 +69,29 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield running.port
 
 
-def spoken(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The answer without what differs from one to the next."""
-    headers = [(name.lower(), value) for name, value in answer.headers if name.lower() not in UNSAID]
-    return answer.status, sorted(headers), answer.body
+def comparable(response: Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return the response without what differs between responses."""
+    headers = [(name.lower(), value) for name, value in response.headers if name.lower() not in UNSAID]
+    return response.status, sorted(headers), response.body
 
 
 def everything(port: int, headers: dict[str, str]) -> list[Any]:
-    """What is said at all the places that a prefix would change."""
+    """Return the responses at all URLs that a prefix would change."""
     asked = [("/", {}), ("/", HTML), ("/ui", {}), ("/ui/", {}), ("/openapi.json", {}), ("/openapi.yaml", {})]
-    answers = [ask(port, "GET", path, headers={**headers, **more}) for path, more in asked]
-    answers += [ask(port, "GET", "/items?limit=1", headers=headers), ask(port, "GET", "/nothing", headers=headers)]
-    return [spoken(answer) for answer in answers]
+    responses = [ask(port, "GET", path, headers={**headers, **more}) for path, more in asked]
+    responses += [ask(port, "GET", "/items?limit=1", headers=headers), ask(port, "GET", "/nothing", headers=headers)]
+    return [comparable(response) for response in responses]
 
 
-def test_every_address_has_the_prefix(shop: int) -> None:
-    """As the proxy's clients see it: each leads back through the proxy."""
+def test_every_url_has_the_prefix(shop: int) -> None:
+    """The URLs work for clients of the proxy."""
     assert [ask(shop, "GET", path, headers=HTML)["Location"] for path in ("/shop/", "/shop/ui")] == ["/shop/ui/"] * 2
-    addresses = {text for text in ask(shop, "GET", "/shop/").json().values() if text.startswith("/")}
-    assert addresses == {f"/shop{path}" for path in ("/ui/", "/openapi.json", "/items", "/healthz", "/readyz")}
-    assert {ask(shop, "GET", address).status for address in addresses} == {200}
+    urls = {text for text in ask(shop, "GET", "/shop/").json().values() if text.startswith("/")}
+    assert urls == {f"/shop{path}" for path in ("/ui/", "/openapi.json", "/items", "/healthz", "/readyz")}
+    assert {ask(shop, "GET", url).status for url in urls} == {200}
     sent = {"Content-Type": "application/json"}
     created = [ask(shop, "POST", "/shop/items", b'{"name": "Desk lamp"}', sent) for _ in range(2)]
-    assert [answer.status for answer in created] == [201, 201]
+    assert [response.status for response in created] == [201, 201]
     assert created[0]["Location"] == f"/shop/items/{created[0].json()['id']}"
     assert ask(shop, "GET", created[0]["Location"]).json() == created[0].json()
     links = re.findall("<([^>]*)>", ask(shop, "GET", "/shop/items?limit=1")["Link"])
@@ -102,32 +102,32 @@ def test_every_address_has_the_prefix(shop: int) -> None:
 
 
 def test_the_contract_has_the_prefix(shop: int) -> None:
-    """So that clients that are made of it find the service."""
+    """Generated clients find the service."""
     json_form, yaml_form = (ask(shop, "GET", f"/shop/openapi.{form}") for form in ("json", "yaml"))
     assert json_form.json()["servers"] == [{"url": "/shop", "description": "Where this file was served from."}]
     assert b"\nservers:\n  - url: /shop\n" in yaml_form.body
-    for path, answer in (("/shop/openapi.json", json_form), ("/shop/openapi.yaml", yaml_form)):
-        assert "X-Forwarded-Prefix" in answer.all("Vary")
-        assert ask(shop, "GET", path, headers={"If-None-Match": answer["ETag"]}).status == 304
+    for path, response in (("/shop/openapi.json", json_form), ("/shop/openapi.yaml", yaml_form)):
+        assert "X-Forwarded-Prefix" in response.all("Vary")
+        assert ask(shop, "GET", path, headers={"If-None-Match": response["ETag"]}).status == 304
 
 
 @pytest.mark.parametrize("theirs", ["/evil", "//evil.example", "/shop"])
-def test_the_clients_own_prefix_is_not_heard(shop: int, theirs: str) -> None:
+def test_the_clients_own_prefix_is_ignored(shop: int, theirs: str) -> None:
     """The proxy replaces it."""
-    answer = ask(shop, "GET", "/shop/ui", headers={"X-Forwarded-Prefix": theirs})
-    assert answer["Location"] == "/shop/ui/"
+    response = ask(shop, "GET", "/shop/ui", headers={"X-Forwarded-Prefix": theirs})
+    assert response["Location"] == "/shop/ui/"
 
 
-@pytest.mark.parametrize("who", ["stranger", "closed"])
-def test_nobody_else_is_believed(who: str, request: pytest.FixtureRequest) -> None:
-    """Neither a peer that Gunicorn does not believe, nor a client of the nginx that has not been told of a proxy."""
+@pytest.mark.parametrize("who", ["untrusting", "closed"])
+def test_other_clients_are_not_trusted(who: str, request: pytest.FixtureRequest) -> None:
+    """Gunicorn ignores the prefix of an untrusted client, and nginx does so without a trusted proxy."""
     port = request.getfixturevalue(who).port
     assert everything(port, SHOP) == everything(port, {})
 
 
 @pytest.mark.parametrize("who", ["app", "inner"])
-def test_this_machine_is_believed(who: str, request: pytest.FixtureRequest) -> None:
-    """Or the test above would show nothing."""
+def test_this_machine_is_trusted(who: str, request: pytest.FixtureRequest) -> None:
+    """Without this, the test above would prove nothing."""
     port = request.getfixturevalue(who).port
     changed = [one != other for one, other in zip(everything(port, SHOP), everything(port, {}), strict=True)]
     assert changed == [True, True, True, False, True, True, True, True]
@@ -136,17 +136,17 @@ def test_this_machine_is_believed(who: str, request: pytest.FixtureRequest) -> N
 @pytest.mark.parametrize(
     ("who", "value"), [*product(("app", "inner"), HOSTILE), ("app", TWICE)], ids=lambda part: repr(part)[:30]
 )
-def test_what_is_no_prefix_changes_nothing(who: str, value: bytes, request: pytest.FixtureRequest) -> None:
-    """Not even from who is believed."""
+def test_an_invalid_prefix_changes_nothing(who: str, value: bytes, request: pytest.FixtureRequest) -> None:
+    """This also holds for a trusted proxy."""
     port = request.getfixturevalue(who).port
     lines = b"GET /ui HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n"
-    plain = spoken(send(port, lines % b""))
-    assert spoken(send(port, lines % (b"X-Forwarded-Prefix: " + value + b"\r\n"))) == plain
+    plain = comparable(send(port, lines % b""))
+    assert comparable(send(port, lines % (b"X-Forwarded-Prefix: " + value + b"\r\n"))) == plain
     assert dict(plain[1])["location"] == "/ui/"
 
 
 def test_the_ui_works_below_the_prefix(shop: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """`POST /items`, "Execute": 201 through the proxy, and every request stays below the prefix."""
+    """The button "Execute" of `POST /items` shows 201, and all requests stay below the prefix."""
     with chrome.chromium(tmp_path) as browser:
         browser.get(f"http://127.0.0.1:{shop}/shop/")
         assert browser.current_url == f"http://127.0.0.1:{shop}/shop/ui/"
@@ -157,5 +157,5 @@ def test_the_ui_works_below_the_prefix(shop: int, tmp_path: Path, request: pytes
         assert chrome.complaints(browser) == []
     assert url == f"http://127.0.0.1:{shop}/shop/items"
     assert ("POST", url) in sent
-    assert [address for _, address in sent if not address.startswith(f"http://127.0.0.1:{shop}/shop/")] == []
+    assert [url for _, url in sent if not url.startswith(f"http://127.0.0.1:{shop}/shop/")] == []
     assert ask(shop, "GET", f"/shop/items/{shown['id']}").json() == shown

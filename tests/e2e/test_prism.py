@@ -1,7 +1,6 @@
-"""Prism, a validating proxy that is not ours, stands between a client and the service, and finds nothing to object to.
+"""Prism, an independent validating proxy between a client and the service, reports no violations.
 
-It judges both directions by `openapi/items.yaml` on its own: a request or an answer that breaks the contract does not
-pass, and Prism answers in its own name instead.
+It validates requests and responses against `openapi/items.yaml`. It rejects invalid ones with errors of its own.
 """
 
 import json
@@ -19,13 +18,13 @@ from schemathesis.generation import GenerationMode
 from app import SPECIFICATION
 from tests.contract.test_differential import KEEP_GOING
 from tests.differential import Sent
-from tests.e2e.stack import Answer, Running, ask, prism, service
+from tests.e2e.stack import Response, Running, ask, prism, service
 from tests.requests import by_schemathesis
 from tests.support import ALLOW, PATHS, operations
 
 JSON = {"Content-Type": "application/json"}
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
-# What Prism adds, or has of its own connections; all other headers must arrive as the service sent them.
+# Headers of Prism itself and of its connections; all other headers must be unchanged.
 OWN_HEADERS = {"connection", "content-length", "date", "keep-alive"}
 
 
@@ -39,39 +38,39 @@ class Proxied:
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
-    """Prism with the contract as it is."""
+    """Prism with the unchanged contract."""
     folder = tmp_path_factory.mktemp("prism")
     with service(folder) as upstream, prism(folder, SPECIFICATION, upstream.port) as proxy:
         yield Proxied(upstream, proxy)
 
 
-def _own_error(answer: Answer) -> str | None:
-    """The name of Prism's own error, if the answer is one."""
-    if answer.all("content-type") != ["application/problem+json"]:
+def _own_error(response: Response) -> str | None:
+    """Return the name of Prism's own error, if the response is one."""
+    if response.all("content-type") != ["application/problem+json"]:
         return None
-    kind = str(answer.json()["type"])
+    kind = str(response.json()["type"])
     return kind.partition("#")[2] if "prism" in kind else None
 
 
-def _comparable(answer: Answer) -> tuple[int, dict[str, str], Any]:
-    headers = {name.lower(): value for name, value in answer.headers}
+def _comparable(response: Response) -> tuple[int, dict[str, str], Any]:
+    headers = {name.lower(): value for name, value in response.headers}
     kept = {
         name: value
         for name, value in headers.items()
         if name not in OWN_HEADERS and not name.startswith("access-control-")
     }
-    return answer.status, kept, json.loads(answer.body) if answer.body else None
+    return response.status, kept, json.loads(response.body) if response.body else None
 
 
 def _create(port: int, name: str = "Desk lamp") -> int:
-    answer = ask(port, "POST", "/items", json.dumps({"name": name}).encode(), JSON)
-    assert answer.status == 201
-    return int(answer.json()["id"])
+    response = ask(port, "POST", "/items", json.dumps({"name": name}).encode(), JSON)
+    assert response.status == 201
+    return int(response.json()["id"])
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that keeps to the contract, and the status that it must have; `{id}` is an item at version 1."""
+    """A valid request and its expected status; `{id}` is an item at version 1."""
 
     status: int
     method: str
@@ -115,14 +114,14 @@ REQUESTS = [
     Request(412, "DELETE", "/items/{id}", {"If-Match": '"2"'}),
     Request(412, "DELETE", "/items/{id}", {"If-None-Match": '"2",\tW/"1"'}),
 ]
-# Responses that no valid request gets here: their cause is an invalid request, or a fault of the service. Of the
-# statuses of the default, a valid request can get 406; 405 is Prism's own (see DIFFERENCES).
+# Responses that no valid request can have here: they are errors of the request or of the service. Of the statuses of
+# the default response, a valid request can have 406; 405 comes from Prism itself (see DIFFERENCES).
 UNREACHABLE = {"400", "409", "503", "default"}
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda one: f"{one.method} {one.path} {one.status} {one.headers}")
-def test_a_valid_request_and_its_answer_pass_unaltered(proxied: Proxied, request_: Request) -> None:
-    """The answer through Prism is that of the service: status, headers, and the body as JSON."""
+def test_a_valid_request_and_its_response_pass_unchanged(proxied: Proxied, request_: Request) -> None:
+    """Status, headers and JSON body are the same through Prism."""
     path = request_.path.replace("{id}", str(_create(proxied.service.port)))
     headers = {"X-Request-Id": "the-same", **(request_.headers or {})}
     through = ask(proxied.prism.port, request_.method, path, request_.body, headers)
@@ -133,8 +132,8 @@ def test_a_valid_request_and_its_answer_pass_unaltered(proxied: Proxied, request
         assert _comparable(through) == _comparable(direct)
 
 
-def test_every_status_that_a_valid_request_can_have_is_among_them() -> None:
-    """For every operation of the contract."""
+def test_the_requests_cover_every_status_of_valid_requests() -> None:
+    """This is checked for every operation of the contract."""
     asked = {(one.method, _template(one.path), str(one.status)) for one in REQUESTS if one.status != 406}
     documented = {
         (operation.method, operation.path, status)
@@ -149,32 +148,32 @@ def _template(path: str) -> str:
     return "/items/{item_id}" if path.startswith("/items/") else path
 
 
-def test_all_pages_can_be_followed_through_it(proxied: Proxied) -> None:
-    """The addresses in Link pass as valid requests."""
+def test_all_pages_can_be_followed_through_prism(proxied: Proxied) -> None:
+    """The URLs in Link are valid requests."""
     made = [_create(proxied.service.port, f"page {number}") for number in range(5)]
     seen, path = [], "/items?limit=2&sort=-id"
     while path:
-        answer = ask(proxied.prism.port, "GET", path)
-        assert answer.status == 200, answer.body
-        seen += [item["id"] for item in answer.json()]
-        path = next(iter(re.findall('<([^>]*)>; rel="next"', answer["Link"])), "")
+        response = ask(proxied.prism.port, "GET", path)
+        assert response.status == 200, response.body
+        seen += [item["id"] for item in response.json()]
+        path = next(iter(re.findall('<([^>]*)>; rel="next"', response["Link"])), "")
     assert seen[:5] == made[::-1]
     assert len(seen) == len(set(seen))
 
 
-# The one table of what Prism does otherwise than the contract says: methods that it answers in its own name, and why.
+# The differences between Prism and the contract: methods that Prism responds to itself, and why.
 DIFFERENCES = {
     "HEAD": "It works wherever GET does (docs/http.md); Prism knows only the methods that are written out.",
     "OPTIONS": "It works at every path (docs/http.md); the same.",
-    "TRACE": "405 is documented, with Allow; Prism's own answer to a method that a path does not have is without it.",
+    "TRACE": "405 is documented, with Allow; Prism's own response to a method that a path does not have is without it.",
     "DELETE": "The same, where the path does not have it.",
 }
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", DIFFERENCES)
-def test_what_prism_does_otherwise(proxied: Proxied, method: str, path: str) -> None:
-    """By the table above: the answer is Prism's own. The service's is the documented one."""
+def test_the_differences_of_prism(proxied: Proxied, method: str, path: str) -> None:
+    """For each row of the table, Prism responds itself, and the service's response is the documented one."""
     if method == "DELETE" and method in ALLOW[path]:
         return
     through, direct = (ask(port, method, PATHS[path]) for port in (proxied.prism.port, proxied.service.port))
@@ -185,10 +184,10 @@ def test_what_prism_does_otherwise(proxied: Proxied, method: str, path: str) -> 
     assert method == "HEAD" or direct["Allow"] == ALLOW[path]
 
 
-def test_no_generated_request_that_keeps_to_the_contract_is_objected_to(proxied: Proxied) -> None:
-    """A few hundred that Schemathesis makes out of the spec: neither they nor their answers are refused.
+def test_prism_accepts_generated_requests_and_their_responses(proxied: Proxied) -> None:
+    """Schemathesis generates several hundred valid requests.
 
-    Every other id is made that of an item that is there.
+    Every other id is that of an existing item.
     """
     statuses: Counter[int] = Counter()
 
@@ -212,17 +211,17 @@ def test_no_generated_request_that_keeps_to_the_contract_is_objected_to(proxied:
     assert {200, 201, 204, 404} <= set(statuses)
 
 
-# That it can object
+# Prism rejects violations
 
 ITEM = '              schema:\n                $ref: "#/components/schemas/Item"\n'
 LOCATION = "            Location:\n"
 COLOUR = "            X-Colour: {required: true, schema: {type: string}}\n"
 
 
-def test_it_refuses_a_request_that_breaks_the_contract(proxied: Proxied) -> None:
-    """In its own name, and the service does not see it."""
-    answer = ask(proxied.prism.port, "POST", "/items", b'{"colour": "green"}', JSON)
-    assert (answer.status, _own_error(answer)) == (422, "UNPROCESSABLE_ENTITY")
+def test_prism_rejects_a_request_that_violates_the_contract(proxied: Proxied) -> None:
+    """The service does not receive it."""
+    response = ask(proxied.prism.port, "POST", "/items", b'{"colour": "green"}', JSON)
+    assert (response.status, _own_error(response)) == (422, "UNPROCESSABLE_ENTITY")
 
 
 @pytest.mark.parametrize(
@@ -234,12 +233,12 @@ def test_it_refuses_a_request_that_breaks_the_contract(proxied: Proxied) -> None
         pytest.param(f"headers:\n{LOCATION}", f"headers:\n{COLOUR}{LOCATION}", id="header"),
     ],
 )
-def test_it_refuses_an_answer_that_breaks_the_contract(tmp_path: Path, old: str, new: str) -> None:
-    """With a copy of the contract that asks for something else, the same answer does not pass."""
+def test_prism_rejects_a_response_that_violates_the_contract(tmp_path: Path, old: str, new: str) -> None:
+    """The same response is rejected with a modified contract."""
     text = SPECIFICATION.read_text(encoding="utf-8")
     assert old in text
     other = tmp_path / "items.yaml"
     other.write_text(text.replace(old, new), encoding="utf-8")
     with service(tmp_path) as upstream, prism(tmp_path, other, upstream.port) as proxy:
-        answer = ask(proxy.port, "POST", "/items", b'{"name": "Desk lamp"}', JSON)
-    assert (answer.status, _own_error(answer)) == (500, "VIOLATIONS")
+        response = ask(proxy.port, "POST", "/items", b'{"name": "Desk lamp"}', JSON)
+    assert (response.status, _own_error(response)) == (500, "VIOLATIONS")

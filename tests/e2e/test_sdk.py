@@ -1,4 +1,4 @@
-"""The contract as generators read it: what `make sdk` and docs/sdk.md make of it is typed, well named, and works."""
+"""Generated clients: the results of `make sdk` and docs/sdk.md are typed, well named, and work."""
 
 import ast
 import os
@@ -21,7 +21,7 @@ PYTHON = SDK / "python" / "items_client"
 TYPESCRIPT = SDK / "typescript" / "items.ts"
 CLIENTS = ROOT / "tests" / "e2e" / "clients"
 TOOLS = ROOT / ".venv-tools" / "bin"
-ADDRESS = "http://127.0.0.1:8000"
+ORIGIN = "http://127.0.0.1:8000"
 DOCUMENT = read("docs/sdk.md")
 OPERATIONS = {str(operation) for operation in operations()}
 SCHEMAS = specification()["components"]["schemas"]
@@ -64,8 +64,8 @@ pytestmark = pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clien
 
 
 def _run(*command: str | Path, folder: Path = ROOT, variables: Mapping[str, str] = NONE) -> str:
-    """What the command prints, to stdout and stderr; it must end with 0."""
-    # The make that runs the tests must not pass its flags on to the make that is tested.
+    """Return what the command prints to stdout and stderr; it must exit with 0."""
+    # Do not pass the flags of the outer make to the tested make.
     environment = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
     path = f"{TOOLS}:{ROOT / 'node_modules' / '.bin'}:{environment['PATH']}"
     environment |= {"PATH": path, "no_proxy": "127.0.0.1", "NO_COLOR": "1", **variables}
@@ -85,7 +85,7 @@ def _run(*command: str | Path, folder: Path = ROOT, variables: Mapping[str, str]
 
 
 def test_make_sdk_generates_both_clients_without_a_warning() -> None:
-    """Nothing is printed but what is generated."""
+    """The output lists only what is generated."""
     printed = _run("make", "--silent", "--what-if=sdk/python.yaml", "sdk")
     lines = [
         r"Generating sdk/python",
@@ -106,7 +106,7 @@ def _models() -> list[ast.ClassDef]:
 
 
 def test_python_names_are_those_of_the_contract() -> None:
-    """A module for each operation, a class for each schema with members or values, a word for each order."""
+    """There is a module per operation, a class per schema with properties or values, and a name per sort key."""
     assert {file.stem for file in (PYTHON / "api").rglob("[a-z]*.py")} == OPERATIONS
     classes = {model.name: model for model in _models()}
     named = {name for name, schema in SCHEMAS.items() if schema["type"] == "object" or "enum" in schema}
@@ -117,8 +117,8 @@ def test_python_names_are_those_of_the_contract() -> None:
 
 
 def test_python_types_nothing_as_any() -> None:
-    """Neither a member of a body, nor what a function of an operation takes and returns."""
-    members = [node for model in _models() for node in model.body if isinstance(node, ast.AnnAssign)]
+    """No property, argument or return value has the type `Any`."""
+    properties = [node for model in _models() for node in model.body if isinstance(node, ast.AnnAssign)]
     functions = [
         node
         for module in _modules("api")
@@ -126,7 +126,7 @@ def test_python_types_nothing_as_any() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
     ]
     assert len(functions) == 4 * len(OPERATIONS)
-    types = [ast.unparse(node.annotation) for node in members]
+    types = [ast.unparse(node.annotation) for node in properties]
     for function in functions:
         assert function.returns is not None
         arguments = (*function.args.args, *function.args.kwonlyargs)
@@ -147,7 +147,7 @@ def test_python_types_every_error_as_a_problem() -> None:
 
 
 def test_typescript_names_are_those_of_the_contract() -> None:
-    """A type for each schema and an entry for each operation; nothing is `any`, nor `unknown` but headers not named."""
+    """There is a type per schema and an entry per operation; only undocumented headers are `unknown`."""
     text = re.sub(r"/\*.*?\*/", "", TYPESCRIPT.read_text(), flags=re.DOTALL)
     exported = set(re.findall(r"^export (?:type|interface) (\w+)", text, re.MULTILINE))
     assert set(SCHEMAS) <= exported
@@ -158,7 +158,7 @@ def test_typescript_names_are_those_of_the_contract() -> None:
 
 
 def test_python_client_and_its_use_pass_mypy() -> None:
-    """With `--strict`, the client; with every `Any` refused besides, what uses it."""
+    """The client passes with `--strict`, and its user even without any `Any`."""
     mypy = (ROOT / ".venv/bin/mypy", "--config-file=", "--strict", "--python-executable", TOOLS / "python")
     assert _run(*mypy, PYTHON).startswith("Success")
     strictest = (*mypy, "--disallow-any-expr", "--follow-imports=silent")
@@ -167,7 +167,7 @@ def test_python_client_and_its_use_pass_mypy() -> None:
 
 
 def test_typescript_client_and_its_use_pass_the_compiler() -> None:
-    """With `strict` and more; `client.mts` states that bodies and problems have the types of the contract."""
+    """They pass in strict mode; `client.mts` asserts the types of bodies and problems."""
     assert _run("tsc", "--project", CLIENTS) == ""
 
 
@@ -178,10 +178,10 @@ def test_typescript_client_and_its_use_pass_the_compiler() -> None:
         pytest.param(("node", "--disable-warning=ExperimentalWarning", CLIENTS / "client.mts"), {}, id="typescript"),
     ],
 )
-def test_a_client_does_all_that_the_contract_offers(
+def test_a_client_can_use_the_whole_contract(
     command: tuple[str | Path, ...], variables: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """Create, read, replace, update, delete; 304, 400, 404, 412 as typed problems; a thousand items page by page."""
+    """It gets typed problems for 400, 404 and 412, a 304, and a thousand items page by page."""
     with service(tmp_path, ACCESS_LOG="off") as running:
         printed = _run(*command, f"http://127.0.0.1:{running.port}", variables=variables)
     print(printed)
@@ -190,7 +190,7 @@ def test_a_client_does_all_that_the_contract_offers(
 
 @dataclass(frozen=True)
 class Followed:
-    """The page docs/sdk.md as followed: in which folder, and what each command printed."""
+    """The commands of docs/sdk.md after a run: the folder, and the output of each command."""
 
     folder: Path
     printed: Mapping[str, str]
@@ -198,7 +198,7 @@ class Followed:
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    """Every command as it is written, in order, in one new folder, and every program saved; only the port differs."""
+    """Run every command unchanged in one new folder, and save every program; only the port differs."""
     folder = tmp_path_factory.mktemp("followed")
     venv.create(folder / "venv", with_pip=True)
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
@@ -206,28 +206,28 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     printed = {}
     names = {"python": "lamp.py", "typescript": "lamp.mts"}
     with service(tmp_path_factory.mktemp("service"), ACCESS_LOG="off") as running:
-        address = f"http://127.0.0.1:{running.port}"
+        origin = f"http://127.0.0.1:{running.port}"
         for language, content in fenced(DOCUMENT):
             if language in names:
-                (folder / names[language]).write_text(content.replace(ADDRESS, address))
+                (folder / names[language]).write_text(content.replace(ORIGIN, origin))
                 continue
             commands = [example.command for example in examples(f"```{language}\n{content}```")] or [content]
             for command in commands:
-                bash = ("bash", "-euo", "pipefail", "-c", command.replace(ADDRESS, address))
+                bash = ("bash", "-euo", "pipefail", "-c", command.replace(ORIGIN, origin))
                 output = _run(*bash, folder=folder, variables={"PATH": path, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
-                printed[command] = output.replace(address, ADDRESS)
+                printed[command] = output.replace(origin, ORIGIN)
     return Followed(folder, printed)
 
 
 @pytest.mark.parametrize("example", list(examples(DOCUMENT)), ids=str)
-def test_the_command_of_the_page_prints_what_is_shown(followed: Followed, example: Example) -> None:
-    """To the letter; where nothing is shown, as below `pip`, it ends well."""
+def test_the_command_of_the_page_prints_the_output_shown(followed: Followed, example: Example) -> None:
+    """Where no output is shown, as for `pip`, the command only has to succeed."""
     printed = followed.printed[example.command]
     assert printed == (example.shown or printed)
 
 
 def test_no_generator_of_the_page_warns(followed: Followed) -> None:
-    """They find nothing in the contract that they cannot read."""
+    """The generators understand the whole contract."""
     generators = [command for command in followed.printed if re.match("(npx )?openapi-", command)]
     assert len(generators) == 5
     lines = [line for command in generators for line in followed.printed[command].splitlines()]
@@ -235,7 +235,7 @@ def test_no_generator_of_the_page_warns(followed: Followed) -> None:
 
 
 def test_the_programs_of_the_page_are_typed(followed: Followed) -> None:
-    """By mypy and by TypeScript, at their strictest."""
+    """They pass mypy and TypeScript in their strictest modes."""
     python = followed.folder / "venv" / "bin" / "python"
     mypy = (ROOT / ".venv/bin/mypy", "--config-file=", "--strict", "--python-executable", python)
     assert _run(*mypy, "lamp.py", folder=followed.folder).startswith("Success")
@@ -253,7 +253,7 @@ def _program(name: str, package: str) -> str:
 
 
 def test_the_client_in_go_compiles(followed: Followed, tmp_path: Path) -> None:
-    """With nothing but Go's own library, and vet has nothing against it."""
+    """It needs only Go's standard library, and `go vet` reports nothing."""
     go = _program("go", "golang-go")
     folder = followed.folder / "items-go"
     settings = {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOCACHE": str(tmp_path)}
@@ -266,7 +266,7 @@ def test_the_client_in_go_compiles(followed: Followed, tmp_path: Path) -> None:
 
 
 def test_the_client_in_ruby_works(followed: Followed, tmp_path: Path) -> None:
-    """Every file parses without a warning, and the client creates, updates, lists and deletes, and reads problems."""
+    """All files parse without a warning, and the client handles items and problems."""
     ruby = _program("ruby", "ruby ruby-typhoeus")
     folder = followed.folder / "items-ruby"
     files = sorted((folder / "lib").rglob("*.rb"))

@@ -1,4 +1,4 @@
-"""The real Gunicorn: it drains, reloads, replaces killed workers, and loses nothing that it has answered."""
+"""The real Gunicorn drains, reloads, replaces killed workers, and loses no acknowledged write."""
 
 import http.client
 import os
@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from app.settings import ROOT
-from tests.e2e.load import answered, finish, load, total
-from tests.e2e.stack import Answer, Running, ask, free_port, post, send, service, wait_until
+from tests.e2e.load import created, finish, load, total
+from tests.e2e.stack import Response, Running, ask, free_port, post, send, service, wait_until
 
 
 def _workers(gunicorn: Running) -> set[int]:
@@ -29,35 +29,35 @@ def _stored(folder: Path) -> set[int]:
         return {item_id for (item_id,) in connection.execute("SELECT id FROM items")}
 
 
-def test_sigterm_drains_a_request_under_way(tmp_path: Path) -> None:
-    """A write that waits for the database when SIGTERM comes is still done and answered."""
-    answers: list[Answer] = []
+def test_sigterm_drains_a_running_request(tmp_path: Path) -> None:
+    """A write that waits for the database when SIGTERM arrives still succeeds."""
+    responses: list[Response] = []
     with service(tmp_path) as gunicorn:
         with closing(sqlite3.connect(tmp_path / "items.db", isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            client = threading.Thread(target=lambda: answers.append(post(gunicorn.port, {"name": "late"})))
+            client = threading.Thread(target=lambda: responses.append(post(gunicorn.port, {"name": "late"})))
             client.start()
-            wait_until(lambda: _open_connections(gunicorn.port) > 0, "the request under way")
+            wait_until(lambda: _open_connections(gunicorn.port) > 0, "the running request")
             gunicorn.process.send_signal(signal.SIGTERM)
             log = gunicorn.err
             wait_until(lambda: "Handling signal: term" in log.read_text(), "SIGTERM taken")
             holder.execute("COMMIT")
         client.join()
         assert gunicorn.process.wait(30) == 0
-    assert [answer.status for answer in answers] == [201]
-    assert _stored(tmp_path) == {answers[0].json()["id"]}
+    assert [response.status for response in responses] == [201]
+    assert _stored(tmp_path) == {responses[0].json()["id"]}
 
 
 def _open_connections(port: int) -> int:
-    """How many connections to this port are established, by the kernel's own table (proc(5), /proc/net/tcp)."""
+    """Return the number of established connections to this port, from /proc/net/tcp (proc(5))."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
 
 
-def test_sigterm_under_load_loses_no_request_that_was_sent(tmp_path: Path) -> None:
-    """Everything that was sent is answered, and nothing is half done; in the end, connections are refused."""
+def test_sigterm_under_load_loses_no_request(tmp_path: Path) -> None:
+    """Every request that was sent gets its response, and later connections are refused."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
-        wait_until(lambda: answered(writers) > 200, "200 items written")
+        wait_until(lambda: created(writers) > 200, "200 items written")
         gunicorn.process.send_signal(signal.SIGTERM)
         assert gunicorn.process.wait(30) == 0
         finish(writers)
@@ -67,44 +67,44 @@ def test_sigterm_under_load_loses_no_request_that_was_sent(tmp_path: Path) -> No
     assert set(tally.created) == _stored(tmp_path)
 
 
-def test_sighup_under_load_renews_all_workers_and_loses_nothing(tmp_path: Path) -> None:
-    """Three reloads under load: other workers each time, every request answered 201, none refused."""
+def test_sighup_under_load_replaces_all_workers_and_loses_nothing(tmp_path: Path) -> None:
+    """After each of three reloads the workers are new; every request is a 201, and no connection is refused."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         for round_ in range(1, 4):
             before = _workers(gunicorn)
-            count = answered(writers)
+            count = created(writers)
             gunicorn.process.send_signal(signal.SIGHUP)
             wait_until(
                 lambda old=before: len(_workers(gunicorn)) == 2 and not old & _workers(gunicorn),  # type: ignore[misc]
                 f"reload {round_} done",
             )
-            wait_until(lambda least=count + 50: answered(writers) > least, "50 more items written")  # type: ignore[misc]
+            wait_until(lambda least=count + 50: created(writers) > least, "50 more items written")  # type: ignore[misc]
         finish(writers)
         tally = total(writers)
     assert (tally.lost, tally.other, tally.refused) == ([], [], 0)
     assert set(tally.created) == _stored(tmp_path)
 
 
-def test_a_killed_worker_is_replaced_and_nothing_answered_is_lost(tmp_path: Path) -> None:
-    """Kill -9 of both workers under writes: others take their place, and every answered item is in the database."""
+def test_a_killed_worker_is_replaced_and_no_acknowledged_write_is_lost(tmp_path: Path) -> None:
+    """After `kill -9` of both workers, new ones start, and every acknowledged item is in the database."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
-        wait_until(lambda: answered(writers) > 100, "100 items written")
+        wait_until(lambda: created(writers) > 100, "100 items written")
         before = _workers(gunicorn)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: len(_workers(gunicorn) - before) == 2, "two other workers")
-        count = answered(writers)
-        wait_until(lambda: answered(writers) > count + 100, "100 more items written")
+        count = created(writers)
+        wait_until(lambda: created(writers) > count + 100, "100 more items written")
         finish(writers)
         tally = total(writers)
     assert not tally.other
     assert set(tally.created) <= _stored(tmp_path)
 
 
-def test_killing_the_whole_service_loses_nothing_answered(tmp_path: Path) -> None:
-    """Kill -9 of master and workers under writes: after a new start, every answered item is there, readable."""
+def test_killing_the_whole_service_loses_no_acknowledged_write(tmp_path: Path) -> None:
+    """After `kill -9` of all processes and a new start, every acknowledged item can be read."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
-        wait_until(lambda: answered(writers) > 100, "100 items written")
+        wait_until(lambda: created(writers) > 100, "100 items written")
         for pid in [gunicorn.process.pid, *_workers(gunicorn)]:
             os.kill(pid, signal.SIGKILL)
         gunicorn.process.wait()
@@ -116,8 +116,8 @@ def test_killing_the_whole_service_loses_nothing_answered(tmp_path: Path) -> Non
     assert set(tally.created) <= _stored(tmp_path)
 
 
-def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    """A client that keeps its connection, as nginx does, makes SIGTERM take no longer (graceful_timeout is 30 s)."""
+def test_an_idle_connection_does_not_delay_the_shutdown(tmp_path: Path) -> None:
+    """SIGTERM does not wait for a client that keeps its connection open, as nginx does."""
     with service(tmp_path) as gunicorn:
         connection = http.client.HTTPConnection("127.0.0.1", gunicorn.port)
         connection.request("GET", "/healthz")
@@ -129,8 +129,8 @@ def test_an_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
         connection.close()
 
 
-def test_a_worker_that_is_still_starting_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    """SIGTERM between a worker's fork and its own signal handlers ends it as well (graceful_timeout is 30 s)."""
+def test_a_starting_worker_does_not_delay_the_shutdown(tmp_path: Path) -> None:
+    """SIGTERM also ends a worker between its fork and its own signal handlers."""
     settings = tmp_path / "gunicorn.conf.py"
     settings.write_text(f"""
 exec(open({str(ROOT / "gunicorn.conf.py")!r}).read())
@@ -150,7 +150,7 @@ def post_fork(server, worker):
 
 
 def test_eight_workers_create_the_database_once(tmp_path: Path) -> None:
-    """All workers start at the same time on no database at all, and all of them serve."""
+    """All workers start at the same time without a database, and all of them serve."""
     with service(tmp_path, WEB_CONCURRENCY="8") as gunicorn:
         wait_until(lambda: len(_workers(gunicorn)) == 8, "eight workers")
         assert {ask(gunicorn.port, "GET", "/items").body for _ in range(40)} == {b"[]\n"}
@@ -174,46 +174,44 @@ def test_eight_workers_create_the_database_once(tmp_path: Path) -> None:
         (b"POST /items HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "not valid HTTP"),
     ],
 )
-def test_what_is_not_http_is_answered_with_a_problem(
-    gunicorn: Running, request_bytes: bytes, status: int, detail: str
-) -> None:
-    """The server's own errors have the form of all others, and an id."""
-    answer = send(gunicorn.port, request_bytes)
-    assert (answer.status, answer["Content-Type"]) == (status, "application/problem+json")
-    assert answer.json()["status"] == status
-    assert detail in answer.json()["detail"]
-    assert answer["X-Request-Id"]
+def test_invalid_http_gets_a_problem(gunicorn: Running, request_bytes: bytes, status: int, detail: str) -> None:
+    """The server's own errors have the same format as all others, and a request id."""
+    response = send(gunicorn.port, request_bytes)
+    assert (response.status, response["Content-Type"]) == (status, "application/problem+json")
+    assert response.json()["status"] == status
+    assert detail in response.json()["detail"]
+    assert response["X-Request-Id"]
 
 
-def test_a_body_shorter_than_its_length_is_answered_and_the_rest_is_another_request(gunicorn: Running) -> None:
-    """Content-Length decides what the body is: cut JSON is 400."""
+def test_content_length_ends_the_body(gunicorn: Running) -> None:
+    """A truncated JSON body is a 400, and the remaining bytes are the next request."""
     head = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8\r\n"
-    answer = send(gunicorn.port, head + b"Connection: close\r\n\r\n" + b'{"name": "cut"}', method="POST")
-    assert (answer.status, answer["Content-Type"]) == (400, "application/problem+json")
-    assert answer.json()["errors"][0]["pointer"] == ""
+    response = send(gunicorn.port, head + b"Connection: close\r\n\r\n" + b'{"name": "cut"}', method="POST")
+    assert (response.status, response["Content-Type"]) == (400, "application/problem+json")
+    assert response.json()["errors"][0]["pointer"] == ""
 
 
-def test_a_request_to_upgrade_is_served_as_it_is(gunicorn: Running) -> None:
-    """There are no WebSockets: `Upgrade` is ignored (RFC 9110 §7.8)."""
+def test_upgrade_is_ignored(gunicorn: Running) -> None:
+    """There are no WebSockets, so the request is served without an upgrade (RFC 9110 §7.8)."""
     headers = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "eA==",
     }
-    answer = ask(gunicorn.port, "GET", "/healthz", headers=headers)
-    assert (answer.status, answer.json()) == (200, {"status": "ok"})
+    response = ask(gunicorn.port, "GET", "/healthz", headers=headers)
+    assert (response.status, response.json()) == (200, {"status": "ok"})
 
 
 def test_the_log_has_every_request_with_its_id(gunicorn: Running) -> None:
-    """A client's own request id is in the answer and in the log."""
+    """The client's request id is in the response and in the log."""
     ask(gunicorn.port, "GET", "/healthz", headers={"X-Request-Id": "find-me-in-the-log"})
     wait_until(lambda: "[find-me-in-the-log]" in gunicorn.err.read_text() + gunicorn.out.read_text(), "it in the log")
 
 
 @pytest.fixture(scope="module")
 def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> object:
-    """One service for the tests that leave nothing behind."""
+    """One service for the tests that do not change it."""
     with service(tmp_path_factory.mktemp("server")) as running:
         yield running
 
@@ -223,20 +221,20 @@ def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> object:
     [
         ({"PORT": "http"}, "PORT must be a whole number from 0 to 65535; it is 'http'"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL must be"),
-        ({"DATABASE_URL": "sqlite:////proc/none/items.db"}, "The database cannot be used"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database cannot be used"),
+        ({"DATABASE_URL": "sqlite:////proc/none/items.db"}, "The database is unavailable"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database is unavailable"),
     ],
 )
 def test_a_start_that_cannot_succeed_ends_with_one_message(settings: dict[str, str], message: str) -> None:
-    """No traceback, no endless restarts: a message that says what to mend, and an exit status that is not 0."""
+    """There is no traceback and no restart loop; the message names the fault, and the exit status is not 0."""
     done = _start(settings, ROOT)
     assert done.returncode != 0
     assert done.stderr.count(message) == 1
     assert "Traceback" not in done.stderr
 
 
-def test_a_spec_without_its_handler_stops_the_start(tmp_path: Path) -> None:
-    """Spec and handlers disagree in two places: one message names both."""
+def test_a_contract_without_its_handler_stops_the_start(tmp_path: Path) -> None:
+    """The contract and the handlers differ in two ways, and one message lists both."""
     checkout = _copy(tmp_path)
     handlers = checkout / "handlers" / "items.py"
     handlers.write_text(handlers.read_text().replace("def delete_item(", "def remove_item("))
@@ -247,20 +245,20 @@ def test_a_spec_without_its_handler_stops_the_start(tmp_path: Path) -> None:
     assert "handler handlers.items.remove_item has no operation" in done.stderr
 
 
-def test_make_dev_starts_anew_when_the_spec_changes(tmp_path: Path) -> None:
-    """RELOAD=on, which `make dev` sets: the served spec follows the file."""
+def test_make_dev_restarts_when_the_contract_changes(tmp_path: Path) -> None:
+    """With RELOAD=on, which `make dev` sets, the served contract follows the file."""
     checkout = _copy(tmp_path)
     with service(tmp_path, root=checkout, RELOAD="on") as gunicorn:
         spec = checkout / "openapi" / "items.yaml"
         text = spec.read_text().replace("  title: Items\n", "  title: Changed\n")
         first = _workers(gunicorn)
-        # Gunicorn compares with what it sees a moment after it is ready: saved only once, the change could come before.
+        # Gunicorn records the file's time shortly after it is ready; saving repeatedly ensures that it sees a change.
         wait_until(lambda: _replace(spec, text) and _workers(gunicorn) != first, "another worker")
         wait_until(lambda: _title(gunicorn.port) == "Changed", "the changed title served")
 
 
 def _replace(file: Path, text: str) -> bool:
-    """Save as editors do: the file is never there in part."""
+    """Replace the file atomically, as editors do."""
     draft = file.with_suffix(".draft")
     draft.write_text(text)
     draft.replace(file)

@@ -1,4 +1,4 @@
-"""Paging: following `next` walks every item once, in the order asked for, whatever happens in between."""
+"""Paging: `next` leads to every item exactly once, in the requested order, whatever happens between the pages."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Item = dict[str, Any]
 
 
 def _fill(database: Database, client: ContractClient, names: list[str]) -> list[Item]:
-    """Items with these names, whose times are few: every order has ties."""
+    """Create items with these names and few different times, so that every order has ties."""
     from sqlalchemy import insert
 
     from db.schema import items
@@ -36,78 +36,76 @@ def _fill(database: Database, client: ContractClient, names: list[str]) -> list[
 
 
 def _ordered(items: list[Item], sort: str) -> list[Item]:
-    """By code point (which is what Python compares), then by id in the same direction."""
+    """Sort by code point (as Python does), then by id in the same direction."""
     key = sort.removeprefix("-")
     return sorted(items, key=lambda item: (item[key], item["id"]), reverse=sort.startswith("-"))
 
 
-def _pages(client: ContractClient, address: str, between: Callable[[], Any] = lambda: None) -> Iterator[list[Item]]:
+def _pages(client: ContractClient, url: str, between: Callable[[], Any] = lambda: None) -> Iterator[list[Item]]:
     for _ in range(1000):
-        answer = client.get(address)
-        assert answer.status_code == 200, answer.text
-        yield answer.json()
-        found = links(answer)
+        response = client.get(url)
+        assert response.status_code == 200, response.text
+        yield response.json()
+        found = links(response)
         if "next" not in found:
             return
-        address = found["next"]
+        url = found["next"]
         between()
     pytest.fail("There is no last page")
 
 
-def _walk(client: ContractClient, address: str, between: Callable[[], Any] = lambda: None) -> list[Item]:
-    return list(itertools.chain.from_iterable(_pages(client, address, between)))
+def _walk(client: ContractClient, url: str, between: Callable[[], Any] = lambda: None) -> list[Item]:
+    return list(itertools.chain.from_iterable(_pages(client, url, between)))
 
 
 @pytest.fixture
 def items(client: ContractClient, database: Database) -> list[Item]:
-    """24 items: each name twice, each time eight times."""
+    """24 items; each name occurs twice and each time eight times."""
     return _fill(database, client, NAMES * 2)
 
 
 @each_sort
 @pytest.mark.parametrize("limit", [1, 5, 24, 100])
-def test_following_next_walks_every_item_once_in_order(
+def test_next_leads_to_every_item_once_in_order(
     client: ContractClient, items: list[Item], sort: str, limit: int
 ) -> None:
-    """Every order is total: equal names and equal times come by id."""
+    """Items with equal names or times are in the order of their ids."""
     assert _walk(client, f"/items?limit={limit}&sort={sort}") == _ordered(items, sort)
 
 
 @each_sort
 @pytest.mark.parametrize("name", ["a", "é", "e\u0301", "𝔘", " a"])
-def test_a_filter_walks_its_items_alone(client: ContractClient, items: list[Item], sort: str, name: str) -> None:
-    """Exactly this name: neither another case nor another form of the same letter."""
+def test_a_filter_selects_its_items(client: ContractClient, items: list[Item], sort: str, name: str) -> None:
+    """The name matches exactly, including case and Unicode normalization form."""
     client.create(name)
     everything = [*items, client.get("/items/25").json()]
-    address = str(client.build_request("GET", "/items", params={"limit": 1, "sort": sort, "name": name}).url)
-    assert _walk(client, address) == _ordered([item for item in everything if item["name"] == name], sort)
+    url = str(client.build_request("GET", "/items", params={"limit": 1, "sort": sort, "name": name}).url)
+    assert _walk(client, url) == _ordered([item for item in everything if item["name"] == name], sort)
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(24, [24]), (25, [24]), (23, [23, 1]), (12, [12, 12]), (8, [8, 8, 8])])
-def test_there_is_no_next_behind_the_last_item(
-    client: ContractClient, items: list[Item], limit: int, sizes: list[int]
-) -> None:
-    """Also when the last page is exactly full."""
+def test_the_last_page_has_no_next(client: ContractClient, items: list[Item], limit: int, sizes: list[int]) -> None:
+    """This also holds if the last page is full."""
     assert [len(page) for page in _pages(client, f"/items?limit={limit}")] == sizes
     assert len(items) == sum(sizes)
 
 
-def test_first_is_always_there_and_leads_to_the_beginning(client: ContractClient, items: list[Item]) -> None:
-    """From every page, with the same limit, sort and filter."""
+def test_every_page_has_first(client: ContractClient, items: list[Item]) -> None:
+    """It leads to the first page, with the same limit, sort key and filter."""
     first = "/items?limit=5&sort=-id"
-    address: str | None = first
-    while address:
-        found = links(client.get(address))
+    url: str | None = first
+    while url:
+        found = links(client.get(url))
         assert found["first"] == first
-        address = found.get("next")
+        url = found.get("next")
     assert client.get(first).json() == _ordered(items, "-id")[:5]
 
 
 def test_an_empty_database_has_one_empty_page(client: ContractClient) -> None:
-    """A bare array and the way to the first page, which is where one is."""
-    answer = client.get("/items", headers={"X-Request-Id": "r"})
-    assert answer.content == b"[]\n"
-    assert dict(answer.headers) == {
+    """The response is an empty array with `first`."""
+    response = client.get("/items", headers={"X-Request-Id": "r"})
+    assert response.content == b"[]\n"
+    assert dict(response.headers) == {
         "content-type": "application/json",
         "content-length": "3",
         "link": '</items?limit=50&sort=id>; rel="first"',
@@ -115,8 +113,8 @@ def test_an_empty_database_has_one_empty_page(client: ContractClient) -> None:
     }
 
 
-def test_a_page_has_fifty_items_unless_asked_otherwise(client: ContractClient, database: Database) -> None:
-    """And a hundred at most."""
+def test_a_page_has_fifty_items_by_default(client: ContractClient, database: Database) -> None:
+    """A page can have up to a hundred."""
     items = _fill(database, client, ["x"] * 101)
     assert client.get("/items").json() == items[:50]
     assert client.get("/items?limit=100").json() == items[:100]
@@ -125,14 +123,14 @@ def test_a_page_has_fifty_items_unless_asked_otherwise(client: ContractClient, d
 @pytest.mark.parametrize(
     ("limit", "detail"), [(0, "must be at least 1"), (-1, "must be at least 1"), (101, "must be at most 100")]
 )
-def test_a_limit_out_of_range_is_refused(client: ContractClient, limit: int, detail: str) -> None:
-    """Not moved into it."""
+def test_a_limit_out_of_range_is_rejected(client: ContractClient, limit: int, detail: str) -> None:
+    """It is not adjusted."""
     assert_violations(client.get(f"/items?limit={limit}"), {"parameter": "limit", "detail": detail})
 
 
 @pytest.mark.parametrize("sort", ["ID", "description", "+id", "--id", "", "id,name", "version", "-"])
-def test_another_sort_is_refused(client: ContractClient, sort: str) -> None:
-    """With all that there are."""
+def test_another_sort_key_is_rejected(client: ContractClient, sort: str) -> None:
+    """The problem lists all sort keys."""
     expected = {"parameter": "sort", "detail": f"must be one of: {', '.join(SORTS)}"}
     assert_violations(client.get("/items", params={"sort": sort}), expected)
 
@@ -141,31 +139,31 @@ def test_another_sort_is_refused(client: ContractClient, sort: str) -> None:
     "name",
     ['"quoted"', "a>b", "<a>", "a, b", 'x>; rel="next"', "é😀", "a&b=c", "a+b", "100%", "a/b?c#d", "\\", "𝔘" * 80],
 )
-def test_any_name_goes_through_link_and_back(client: ContractClient, name: str) -> None:
-    """Percent-encoded: nothing in it ends the header's parts, or is lost."""
+def test_any_name_works_in_link(client: ContractClient, name: str) -> None:
+    """It is percent-encoded, so no character ends a part of the header or is lost."""
     items = [client.create(name) for _ in range(3)]
-    answer = client.get("/items", params={"name": name, "limit": 1, "sort": "name"})
-    assert answer.headers["Link"].isascii()
-    for address in links(answer).values():
-        assert parse_qs(urlsplit(address).query, strict_parsing=True)["name"] == [name]
-    assert _walk(client, links(answer)["first"]) == items
+    response = client.get("/items", params={"name": name, "limit": 1, "sort": "name"})
+    assert response.headers["Link"].isascii()
+    for url in links(response).values():
+        assert parse_qs(urlsplit(url).query, strict_parsing=True)["name"] == [name]
+    assert _walk(client, links(response)["first"]) == items
 
 
-def test_the_longest_cursor_is_one_that_the_contract_allows(client: ContractClient) -> None:
-    """80 characters of 4 bytes, or of 2 in JSON, both as filter and as key, and the largest id."""
+def test_the_longest_cursor_is_valid(client: ContractClient) -> None:
+    """Filter and key have 80 characters of 4 bytes, or of 2 bytes in JSON, with the largest id."""
     longest = specification()["components"]["schemas"]["PageCursor"]["maxLength"]
     for name in ("𝔘" * 80, '"' * 80, "\\" * 80):
         for _ in range(2):
             client.create(name)
-        answer = client.get("/items", params={"name": name, "limit": 1, "sort": "-name"})
-        (cursor,) = parse_qs(urlsplit(links(answer)["next"]).query)["cursor"]
+        response = client.get("/items", params={"name": name, "limit": 1, "sort": "-name"})
+        (cursor,) = parse_qs(urlsplit(links(response)["next"]).query)["cursor"]
         assert len(cursor) + 20 <= longest
-        assert client.get(links(answer)["next"]).status_code == 200
+        assert client.get(links(response)["next"]).status_code == 200
 
 
 @pytest.mark.parametrize("sort", ["id", "-id"])
 def test_head_has_the_links_of_get(client: ContractClient, items: list[Item], sort: str) -> None:
-    """So that one can page without reading."""
+    """HEAD is enough to follow the pages."""
     head, get = (client.request(method, f"/items?limit=5&sort={sort}") for method in ("HEAD", "GET"))
     assert links(head) == links(get)
     assert len(items) > 5
@@ -179,10 +177,10 @@ CHANGE = st.sampled_from(["create", "delete", "delete the last seen", "rename", 
 @hypothesis_settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_items_that_stay_are_seen_once_whatever_happens_between_the_pages(
+def test_changes_between_pages_do_not_affect_other_items(
     client: ContractClient, database: Database, sort: str, data: st.DataObject
 ) -> None:
-    """Insertions and deletions anywhere, also of the very item at which a page ended."""
+    """Items are inserted and deleted anywhere, including the last item of a page."""
     with database.write() as connection:
         connection.exec_driver_sql("DELETE FROM items")
     names = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8))
@@ -208,11 +206,9 @@ def test_items_that_stay_are_seen_once_whatever_happens_between_the_pages(
 
 
 @each_sort
-def test_a_cursor_leads_on_when_everything_it_knew_is_gone(
-    client: ContractClient, items: list[Item], sort: str
-) -> None:
-    """A position is a place in the order, not an item."""
-    answer = client.get(f"/items?limit=5&sort={sort}")
-    for item in answer.json():
+def test_a_cursor_works_after_its_item_is_deleted(client: ContractClient, items: list[Item], sort: str) -> None:
+    """A cursor is a position in the order, not an item."""
+    response = client.get(f"/items?limit=5&sort={sort}")
+    for item in response.json():
         client.delete(f"/items/{item['id']}")
-    assert _walk(client, links(answer)["next"]) == _ordered(items, sort)[5:]
+    assert _walk(client, links(response)["next"]) == _ordered(items, sort)[5:]

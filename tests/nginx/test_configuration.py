@@ -1,4 +1,4 @@
-"""Nginx/ against what it has to agree with: the contract, the service, Gunicorn, and its own rules."""
+"""The nginx configuration agrees with the contract, the service, Gunicorn and its own rules."""
 
 import json
 import re
@@ -28,26 +28,26 @@ BLOCKS = {"events", "geo", "http", "if", "include", "location", "map", "server",
 
 @dataclass(frozen=True)
 class Directive:
-    """A directive, with the directives in its block, if it has one."""
+    """A directive, with the directives of its block, if it has one."""
 
     name: str
     arguments: tuple[str, ...]
     block: tuple["Directive", ...] | None = None
 
     def walk(self) -> Iterator["Directive"]:
-        """This directive, and all inside it."""
+        """Yield this directive and all directives inside it."""
         yield self
         for inner in self.block or ():
             yield from inner.walk()
 
 
 def parse(path: Path) -> tuple[Directive, ...]:
-    """The directives of a file."""
+    """Parse the directives of a file."""
     return parse_text(path.read_text())
 
 
 def parse_text(text: str) -> tuple[Directive, ...]:
-    """The directives of a file's text."""
+    """Parse the directives of a text."""
     return tuple(_directives(match for match in TOKEN.finditer(text) if match.lastgroup))
 
 
@@ -65,7 +65,7 @@ def _directives(tokens: Iterator[re.Match[str]]) -> Iterator[Directive]:
 
 
 def everything() -> Iterator[tuple[Path, Directive]]:
-    """Every directive of every file, those in blocks too."""
+    """Return every directive of every file, including those in blocks."""
     for path in FILES:
         for directive in parse(path):
             for inner in directive.walk():
@@ -73,30 +73,30 @@ def everything() -> Iterator[tuple[Path, Directive]]:
 
 
 def value(name: str, *, file: str) -> str:
-    """The first argument of a directive that is in the file once."""
+    """Return the first argument of a directive that occurs once in the file."""
     found = [inner for path, inner in everything() if path == NGINX_CONF / file and inner.name == name]
     assert len(found) == 1, f"{name} in {file}"
     return found[0].arguments[0]
 
 
 def table(variable: str) -> dict[str, str]:
-    """A map, as what it gives for each value."""
+    """Return a map as a dictionary."""
     (found,) = (d for _, d in everything() if d.name == "map" and d.arguments[1] == variable)
     return {entry.name: entry.arguments[0] for entry in found.block or ()}
 
 
 def seconds(text: str) -> int:
-    """A time in seconds."""
+    """Convert a time to seconds."""
     return int(text.removesuffix("s"))
 
 
 def size(text: str) -> int:
-    """A size in bytes."""
+    """Convert a size to bytes."""
     return int(text.removesuffix("k")) * 1024
 
 
 def statuses() -> set[str]:
-    """The statuses that nginx answers by itself: those of error_page, and those it turns them into."""
+    """Return the statuses of nginx's own errors: those in error_page, and those it changes them to."""
     found = set()
     for _, directive in everything():
         if directive.name == "error_page":
@@ -108,12 +108,12 @@ def statuses() -> set[str]:
 
 @pytest.fixture(scope="module")
 def gunicorn() -> dict[str, Any]:
-    """gunicorn.conf.py, as Gunicorn reads it."""
+    """Load gunicorn.conf.py as Gunicorn does."""
     return runpy.run_path(str(ROOT / "gunicorn.conf.py"))
 
 
 def test_nginx_accepts_the_files(tmp_path: Path) -> None:
-    """`nginx -t` has neither an error nor a warning for them."""
+    """`nginx -t` reports neither errors nor warnings."""
     command = configure(tmp_path, free_port(), free_port())
     done = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -122,8 +122,8 @@ def test_nginx_accepts_the_files(tmp_path: Path) -> None:
     ] == []
 
 
-def test_what_differs_from_place_to_place_is_little() -> None:
-    """One directive each, in local/, and no proxy that is believed, until somebody names one."""
+def test_the_deployment_settings_are_few() -> None:
+    """Each file in local/ has one directive, and no proxy is trusted by default."""
     files = {path.name: [(d.name, d.arguments) for d in parse(path)] for path in (NGINX_CONF / "local").iterdir()}
     assert files == {
         "listen.conf": [("listen", ("8080",))],
@@ -133,33 +133,33 @@ def test_what_differs_from_place_to_place_is_little() -> None:
     }
 
 
-def test_the_body_limit_is_that_of_the_contract() -> None:
-    """`x-body-limit`, and the buffer holds such a body."""
+def test_the_body_limit_is_the_contracts() -> None:
+    """The limit is `x-body-limit`, and the buffer has room for such a body."""
     limit = specification()["x-body-limit"]
     assert size(value("client_max_body_size", file="http.d/limits.conf")) == limit
     assert size(value("client_body_buffer_size", file="http.d/limits.conf")) == limit
 
 
 def test_the_header_limits_are_within_those_of_gunicorn(gunicorn: dict[str, Any]) -> None:
-    """What nginx lets through, Gunicorn reads: a line with its CRLF fits."""
+    """Gunicorn accepts every line that nginx forwards, including its CRLF."""
     found = [d.arguments for _, d in everything() if d.name == "large_client_header_buffers"]
     assert found == [("4", "8k")]
     assert size("8k") - len("\r\n") <= gunicorn["limit_request_line"]
     assert size("8k") - len("\r\n") <= gunicorn["limit_request_field_size"]
 
 
-def test_idle_connections_are_closed_by_nginx_before_gunicorn_does(gunicorn: dict[str, Any]) -> None:
-    """Else a POST would meet a closed connection."""
+def test_nginx_closes_idle_connections_before_gunicorn(gunicorn: dict[str, Any]) -> None:
+    """Otherwise a POST could fail on a closed connection."""
     assert seconds(value("keepalive_timeout", file="http.d/upstream.conf")) < gunicorn["keepalive"]
 
 
 def test_nginx_waits_longer_than_gunicorn(gunicorn: dict[str, Any]) -> None:
-    """Gunicorn ends a worker that hangs before nginx gives up."""
+    """Gunicorn kills a worker that hangs before nginx gives up."""
     assert seconds(value("proxy_read_timeout", file="server.d/proxy.conf")) > gunicorn["timeout"]
 
 
-def test_the_request_id_is_that_of_the_contract() -> None:
-    """Nginx keeps what the contract's pattern and length admit."""
+def test_the_request_id_pattern_is_the_contracts() -> None:
+    """Nginx keeps a request id that matches the contract's pattern and length."""
     schema = resolve(specification()["components"]["headers"]["X-Request-Id"])["schema"]
     bounds = f"{{{schema['minLength']},{schema['maxLength']}}}"
     pattern = schema["pattern"].replace("+$", f"{bounds}$")
@@ -169,26 +169,26 @@ def test_the_request_id_is_that_of_the_contract() -> None:
 @pytest.mark.parametrize("path", [*PATHS, "/", "/ui/", "/openapi.json", "/nothing"])
 @pytest.mark.parametrize("suffix", ["", "?limit=1"])
 def test_the_allowed_methods_are_those_of_the_contract(path: str, suffix: str) -> None:
-    """The `Allow` that nginx sends for TRACE, path by path."""
-    written = {d.name: d.arguments[0] for d in parse_text(edge.files(specification())["methods.conf"])}
-    address = PATHS.get(path, path) + suffix
-    found = [allow for pattern, allow in written.items() if re.search(pattern.removeprefix("~"), address)]
+    """`Allow` in nginx's responses to TRACE has the methods of each path."""
+    generated = {d.name: d.arguments[0] for d in parse_text(edge.files(specification())["methods.conf"])}
+    url = PATHS.get(path, path) + suffix
+    found = [allow for pattern, allow in generated.items() if re.search(pattern.removeprefix("~"), url)]
     entries = table("$allowed_methods")
     assert entries.keys() == {"default", "include"}
     assert entries["include"] == "contract/methods.conf"
     assert (found or [entries["default"]]) == [ALLOW.get(path, "GET, HEAD, OPTIONS")]
 
 
-def test_every_error_of_nginx_has_its_words() -> None:
-    """A title, which is the one the service uses, and a sentence; and no words are left over."""
+def test_every_error_of_nginx_has_a_title_and_a_detail() -> None:
+    """The title is the same as the service's, and there are no unused texts."""
     titles, details = table("$problem_title"), table("$problem_detail")
     assert titles.keys() == details.keys() == statuses() | {"default"}
     assert {code: status_title(int(code)) for code in statuses()} == {code: titles[code] for code in statuses()}
 
 
 @pytest.mark.parametrize("status", sorted(statuses()))
-def test_what_nginx_says_is_in_the_contract(status: str) -> None:
-    """The document fits the contract's schema, and is the contract's example where there is one."""
+def test_nginx_problems_are_in_the_contract(status: str) -> None:
+    """A problem document is valid for the contract's schema, and equals the contract's example if there is one."""
     document = json.loads(written(status))
     assert schema_errors({"$ref": "#/components/schemas/Problem"}, document) == []
     examples = specification()["components"]["examples"].values()
@@ -200,12 +200,12 @@ def test_what_nginx_says_is_in_the_contract(status: str) -> None:
 
 
 def written(status: str) -> str:
-    """The document that nginx writes for this status, with its variables put in."""
+    """Return the document that nginx writes for this status, with its variables replaced."""
     values = {
         "problem_title": table("$problem_title")[status],
         "status": status,
         "problem_detail": table("$problem_detail")[status],
-        "problem_members": table("$problem_members").get(status, ""),
+        "problem_extension": table("$problem_extension").get(status, ""),
         "original_method": "TRACE",
         "allowed_methods": ALLOW["/items"],
         "correlation_id": "0b9b2c5e6f7a4d8e9c1a2b3c4d5e6f70",
@@ -217,14 +217,14 @@ def written(status: str) -> str:
     return text.removesuffix("\\n")
 
 
-def test_a_405_of_nginx_says_what_the_service_says() -> None:
-    """The contract's example is TRACE on /items, which nginx answers."""
+def test_a_405_of_nginx_is_the_same_as_the_services() -> None:
+    """The contract's example is TRACE on /items, which nginx rejects."""
     example = specification()["components"]["examples"]["MethodNotAllowed"]["value"]
     assert json.loads(written("405")) == example
 
 
-def test_the_errors_that_pass_say_when_to_come_back() -> None:
-    """`Retry-After` within what the contract admits, for what the contract has it for, and 429."""
+def test_temporary_errors_have_retry_after() -> None:
+    """`Retry-After` is valid for the contract, and is sent for the statuses that document it, and for 429."""
     retry = table("$problem_retry_after")
     assert retry.pop("default") == ""
     assert retry.keys() == {"429", "502", "503", "504"}
@@ -232,18 +232,18 @@ def test_the_errors_that_pass_say_when_to_come_back() -> None:
     assert [schema_errors(schema, int(text)) for text in retry.values()] == [[]] * 4
 
 
-def test_errors_of_the_service_are_not_touched() -> None:
+def test_errors_of_the_service_are_unchanged() -> None:
     """`proxy_intercept_errors` stays off."""
     assert not [path for path, directive in everything() if directive.name == "proxy_intercept_errors"]
 
 
-def test_the_policy_for_ui_is_that_of_the_service() -> None:
-    """Nginx falls back on the very policy that the service sends with its page."""
+def test_the_policy_for_ui_is_the_services() -> None:
+    """Nginx's default policy for /ui/ equals the one that the service sends."""
     assert table("$default_content_security_policy")["~^/ui(/|$)"] == CONTENT_SECURITY_POLICY
 
 
-def test_headers_are_on_every_answer() -> None:
-    """Each add_header says `always`; each block with one of its own has the common ones too."""
+def test_every_response_has_the_headers() -> None:
+    """Each add_header has `always`, and each block with its own add_header includes the common headers."""
     headers = [directive.arguments for _, directive in everything() if directive.name == "add_header"]
     assert [arguments for arguments in headers if arguments[2:] != ("always",)] == []
     blocks = [d.block for _, d in everything() if d.block and any(i.name == "add_header" for i in d.block)]
@@ -252,15 +252,15 @@ def test_headers_are_on_every_answer() -> None:
 
 
 def test_no_header_is_sent_twice() -> None:
-    """What nginx adds to every answer, it takes from the service's, unless it leaves the choice to the service."""
+    """Nginx hides the service's version of each header that it adds, unless it lets the service choose the value."""
     added = {d.arguments[0] for p, d in everything() if d.name == "add_header" and p.name == "security-headers.conf"}
     hidden = {d.arguments[0] for _, d in everything() if d.name == "proxy_hide_header"}
     assert added - hidden == {"Content-Security-Policy"}
     assert hidden - added == set()
 
 
-def test_tls_is_off_until_somebody_has_certificates() -> None:
-    """The file is there, and one line includes it."""
+def test_tls_is_off_by_default() -> None:
+    """The file exists, and one commented-out line includes it."""
     assert (
         "\n    include servers/plain.conf;\n    #include servers/tls.conf;\n" in (NGINX_CONF / "nginx.conf").read_text()
     )
@@ -268,7 +268,7 @@ def test_tls_is_off_until_somebody_has_certificates() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_directive_is_documented(path: Path) -> None:
-    """The file has, in its comments, the address of each directive's documentation."""
+    """The comments of the file have the documentation URL of each directive."""
     comments = "\n".join(line.strip() for line in path.read_text().splitlines() if line.strip().startswith("#"))
     assert comments
     outer = [d for d in parse(path) if d.name not in ("geo", "map", "types")]
@@ -279,7 +279,7 @@ def test_every_directive_is_documented(path: Path) -> None:
 
 
 def test_the_compose_file_waits_for_both_to_finish(gunicorn: dict[str, Any]) -> None:
-    """The engine gives each service a little longer than it gives itself."""
+    """Docker gives each container a little longer to stop than its program takes."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     grace = {name: seconds(service["stop_grace_period"]) for name, service in services.items()}
     assert grace["web"] > gunicorn["graceful_timeout"]

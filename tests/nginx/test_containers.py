@@ -1,4 +1,4 @@
-"""Dockerfile and docker-compose.yml, as far as they can be judged without an engine."""
+"""Dockerfile and docker-compose.yml, as far as they can be tested without Docker."""
 
 import re
 from dataclasses import fields
@@ -20,13 +20,13 @@ STAGES = {
 
 
 def test_the_stages_are_known() -> None:
-    """One to build in, and one for each service."""
+    """There is a build stage, and one stage per service."""
     assert list(STAGES) == ["build", "web", "nginx"]
     assert {service["build"]["target"] for service in COMPOSE["services"].values()} == {"web", "nginx"}
 
 
-def test_the_base_images_can_be_chosen_and_nothing_else_is_pulled() -> None:
-    """Two arguments; no other image, no digest, no `latest`, no frontend of its own."""
+def test_the_base_images_are_arguments_and_nothing_else_is_pulled() -> None:
+    """There are two arguments, and no other image, digest, `latest` tag or syntax frontend."""
     assert re.findall(r"(?m)^ARG (.*)", DOCKERFILE) == [
         "PYTHON_IMAGE=python:3.13-slim-bookworm",
         "DEBIAN_IMAGE=debian:bookworm-slim",
@@ -36,20 +36,20 @@ def test_the_base_images_can_be_chosen_and_nothing_else_is_pulled() -> None:
 
 
 def test_the_dependencies_come_before_the_code() -> None:
-    """A change of code installs nothing anew; what is installed is what was locked."""
+    """A change of code does not reinstall dependencies, and only locked dependencies are installed."""
     assert STAGES["build"].index("--require-hashes") < STAGES["build"].index("COPY app/")
 
 
 @pytest.mark.parametrize("name", ["web", "nginx"])
-def test_an_image_is_not_root_and_can_be_asked_for_its_health(name: str) -> None:
-    """A number for a user, so that it can be checked; a health check with what is there anyway."""
+def test_an_image_is_not_root_and_has_a_health_check(name: str) -> None:
+    """The user is a number, so it can be verified, and the health check needs no additional program."""
     assert re.search(r"(?m)^USER [1-9]\d*:[1-9]\d*$", STAGES[name])
     (check,) = re.findall(r"(?ms)^HEALTHCHECK (.*?[^\\])$", STAGES[name])
     assert not re.search(r"curl|wget", check)
 
 
-def test_only_what_the_images_are_made_of_is_sent_to_the_engine() -> None:
-    """.dockerignore lets through what the Dockerfile copies, and nothing else."""
+def test_the_build_context_has_only_what_the_images_need() -> None:
+    """.dockerignore includes exactly what the Dockerfile copies."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert lines[0] == "*"
     copied = re.findall(r"(?m)^COPY (?!--from)(\S+)", DOCKERFILE)
@@ -58,7 +58,7 @@ def test_only_what_the_images_are_made_of_is_sent_to_the_engine() -> None:
 
 @pytest.mark.parametrize("name", ["web", "nginx"])
 def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
-    """Whatever else changes."""
+    """All services are hardened in the same way."""
     expected = {
         "restart": "unless-stopped",
         "init": True,
@@ -72,7 +72,7 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
 
 
 def test_only_nginx_is_published() -> None:
-    """On port 80 unless HTTP_PORT says otherwise, and only once the service is ready."""
+    """The port is 80 by default and HTTP_PORT otherwise, and nginx starts when the service is ready."""
     web, nginx = COMPOSE["services"]["web"], COMPOSE["services"]["nginx"]
     assert ("ports" in web, nginx["ports"]) == (False, ["${HTTP_PORT:-80}:8080"])
     assert nginx["depends_on"]["web"]["condition"] == "service_healthy"
@@ -80,14 +80,14 @@ def test_only_nginx_is_published() -> None:
 
 
 def test_the_database_is_on_the_volume() -> None:
-    """Where else it would be lost with the container."""
+    """Anywhere else it would be deleted with the container."""
     web = COMPOSE["services"]["web"]
     assert web["volumes"] == ["items:/data"]
     assert web["environment"]["DATABASE_URL"] == "sqlite:////data/items.db"
     assert list(COMPOSE["volumes"]) == ["items"]
 
 
-def test_the_compose_file_sets_only_what_can_be_set() -> None:
-    """Settings of the service, and Gunicorn's own variable."""
+def test_the_compose_file_sets_only_known_variables() -> None:
+    """The variables are settings of the service, and Gunicorn's own variable."""
     known = {setting.name.upper() for setting in fields(Settings)} | {"FORWARDED_ALLOW_IPS"}
     assert COMPOSE["services"]["web"]["environment"].keys() <= known

@@ -7,7 +7,7 @@ declare const process: { argv: [string, string, string] };
 /** `true` if both are the same type, and neither is `any`. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-interface Answer<Body> {
+interface Result<Body> {
   data?: Body;
   error?: Problem;
   response: Response;
@@ -16,13 +16,13 @@ interface Answer<Body> {
 const client = createClient<paths>({ baseUrl: process.argv[2] });
 
 /** The status, the ETag and the item. */
-function stored({ data, error, response }: Answer<Item>): string {
+function stored({ data, error, response }: Result<Item>): string {
   if (data === undefined) throw new Error(JSON.stringify(error));
   return `${response.status} ${response.headers.get("ETag")} ${data.name}, ${data.description ?? "no description"}`;
 }
 
 /** The problem with its violations. */
-function refused({ error, response }: Answer<unknown>): string {
+function refused({ error, response }: Result<unknown>): string {
   if (error === undefined || error.status !== response.status) throw new Error(`${response.status}`);
   const violations = error.errors ?? [];
   return [
@@ -31,7 +31,7 @@ function refused({ error, response }: Answer<unknown>): string {
   ].join("\n");
 }
 
-/** Every page, newest item first: `Link` says where the next one begins. */
+/** Every page, newest item first: `Link` has the cursor of the next page. */
 async function* pages(): AsyncGenerator<Item[]> {
   const query: NonNullable<operations["list_items"]["parameters"]["query"]> = { limit: 100, sort: "-id" };
   while (true) {

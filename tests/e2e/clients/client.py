@@ -11,18 +11,20 @@ from items_client.models import Item, ItemPatch, ItemSort, NewItem, Problem
 from items_client.types import UNSET, Response, Unset
 
 
-def stored(answer: Response[Item | Problem]) -> str:
+def stored(response: Response[Item | Problem]) -> str:
     """The status, the ETag and the item."""
-    item = answer.parsed
-    assert isinstance(item, Item), answer
-    return f"{answer.status_code.value} {answer.headers['ETag']} {item.name}, {item.description or 'no description'}"
+    item = response.parsed
+    assert isinstance(item, Item), response
+    return (
+        f"{response.status_code.value} {response.headers['ETag']} {item.name}, {item.description or 'no description'}"
+    )
 
 
-def refused(answer: Response[Problem] | Response[Item | Problem] | Response[list[Item] | Problem]) -> str:
+def refused(response: Response[Problem] | Response[Item | Problem] | Response[list[Item] | Problem]) -> str:
     """The problem with its violations."""
-    problem = answer.parsed
-    assert isinstance(problem, Problem), answer
-    assert problem.status == answer.status_code
+    problem = response.parsed
+    assert isinstance(problem, Problem), response
+    assert problem.status == response.status_code
     violations = [] if isinstance(problem.errors, Unset) else problem.errors
     places = [f"  {place.pointer or place.parameter or place.header} {place.detail}" for place in violations]
     return "\n".join([f"{problem.status} {problem.title}: {problem.detail}", *places])
@@ -32,20 +34,20 @@ def pages(client: Client) -> Iterator[list[Item]]:
     """Every page, newest item first: `Link` says where the next one begins."""
     cursor: str | Unset = UNSET
     while True:
-        answer = list_items.sync_detailed(client=client, limit=100, sort=ItemSort.ID_DESCENDING, cursor=cursor)
-        assert isinstance(answer.parsed, list), answer
-        yield answer.parsed
-        following = re.search(r'<([^>]*)>; rel="next"', answer.headers["Link"])
+        response = list_items.sync_detailed(client=client, limit=100, sort=ItemSort.ID_DESCENDING, cursor=cursor)
+        assert isinstance(response.parsed, list), response
+        yield response.parsed
+        following = re.search(r'<([^>]*)>; rel="next"', response.headers["Link"])
         if following is None:
             return
         (cursor,) = parse_qs(urlsplit(following[1]).query)["cursor"]
 
 
-def main(address: str) -> None:
+def main(url: str) -> None:
     """Create, read, replace, update and delete; be refused; read a thousand items page by page."""
-    with Client(base_url=address) as client:
-        answer = create_item.sync_detailed(client=client, body=NewItem(name="Desk lamp", description="Brass"))
-        print("create_item:", answer.headers["Location"], stored(answer))
+    with Client(base_url=url) as client:
+        response = create_item.sync_detailed(client=client, body=NewItem(name="Desk lamp", description="Brass"))
+        print("create_item:", response.headers["Location"], stored(response))
         print("get_item:", stored(get_item.sync_detailed(1, client=client)))
         print("get_item:", get_item.sync_detailed(1, client=client, if_none_match='"1"').status_code.value)
         chair = NewItem(name="Chair")
