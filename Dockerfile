@@ -12,10 +12,10 @@ RUN apt-get update \
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv --without-pip /venv
-COPY requirements.txt /tmp/
-COPY requirements-fast.txt /tmp/
+COPY requirements/run.txt /tmp/
+COPY requirements/fast.txt /tmp/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /venv/bin/python install --require-hashes -r /tmp/requirements.txt -r /tmp/requirements-fast.txt
+    pip --python /venv/bin/python install --require-hashes -r /tmp/run.txt -r /tmp/fast.txt
 WORKDIR /srv
 COPY gunicorn.conf.py ./
 COPY openapi/ openapi/
@@ -25,6 +25,8 @@ COPY handlers/ handlers/
 COPY app/ app/
 # What nginx serves by itself.
 RUN /venv/bin/python -m app.static /static
+# The part of nginx's configuration that follows from the contract.
+RUN /venv/bin/python -m app.edge /edge
 # Compiled here, because the root file system is read-only when it runs; checked by hash, so that dates do not matter.
 RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib app contract db handlers
 
@@ -55,6 +57,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
     && rm -rf /var/lib/apt/lists/* /etc/nginx /var/www/html
 COPY nginx/ /etc/nginx/
+COPY --from=build /edge /etc/nginx/contract
 COPY --from=build /static /srv/static
 USER 10002:10002
 EXPOSE 8080

@@ -9,16 +9,16 @@ BIN := .venv/bin
 help:  ## List all commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-.venv/runtime: requirements.txt requirements-fast.txt
+.venv/runtime: requirements/run.txt requirements/fast.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=…")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fast.txt >/dev/null 2>&1 \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fast.txt >/dev/null 2>&1 \
 	  || echo "No C compiler: Gunicorn parses HTTP in Python, which is slower and otherwise the same."
 	touch $@
 
-.venv/dev: requirements-dev.txt .venv/runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+.venv/dev: requirements/dev.txt .venv/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
 .PHONY: run
@@ -35,9 +35,9 @@ test: .venv/dev  ## Set everything up and pass the tests (in process; minutes)
 
 # Node.js comes from PyPI as well, so that everyone has the same.
 TOOLS := .venv-tools/bin
-.venv-tools/ready: requirements-tools.txt package.json package-lock.json .npmrc
+.venv-tools/ready: requirements/tools.txt package.json package-lock.json .npmrc
 	test -x $(TOOLS)/python || $(PYTHON) -m venv .venv-tools
-	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	PATH="$$PWD/$(TOOLS):$$PATH" npm ci --silent --ignore-scripts
 	touch $@
 
@@ -66,16 +66,19 @@ CASES := 100
 ROUNDS := 1
 INSTANCE = $(or $(URL),$(error Say which instance, as in: make conformance URL=http://127.0.0.1:8000))
 .PHONY: conformance
-conformance: .venv/dev  ## Put property tests to the instance at URL=…, which MODE=read (default) leaves as it is
-	@$(BIN)/python -m tests.instance '$(INSTANCE)' --mode $(MODE) --cases $(CASES) --rounds $(ROUNDS) \
+conformance: .venv/dev  ## Run property tests against the instance at URL=…; MODE=read (default) writes nothing
+	@$(BIN)/python -m tools.conformance '$(INSTANCE)' --mode $(MODE) --cases $(CASES) --rounds $(ROUNDS) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPORTS),--reports '$(REPORTS)')
 
 .PHONY: lint
-lint: .venv/dev .venv-bench/ready lint-contract  ## Check types, style and the spec
+lint: .venv/dev lint-contract  ## Check types, style and the spec
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks
+
+.PHONY: lint-bench
+lint-bench: .venv/dev .venv-bench/ready  ## Check the types of the benchmarks' peers, against their libraries
+	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks/peers/*.py
 
 .PHONY: lint-contract
 lint-contract: .venv-tools/ready  ## Check the spec alone, with Spectral and Redocly
@@ -86,7 +89,7 @@ lint-contract: .venv-tools/ready  ## Check the spec alone, with Spectral and Red
 BASE ?= HEAD~1
 .PHONY: contract-diff
 contract-diff: .venv/runtime  ## Say what changed in the spec since BASE (HEAD~1), and fail if it breaks clients
-	$(BIN)/python -m contract.changes '$(BASE)' openapi/items.yaml
+	$(BIN)/python -m tools.contract_diff '$(BASE)' openapi/items.yaml
 
 .PHONY: resource
 resource: .venv/dev  ## Add the resource NAME=tags, whose schema Tag (or SCHEMA=…) is in the spec
@@ -98,26 +101,27 @@ format: .venv/dev  ## Put the code into the project's format
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-COMPILE = $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-header --no-annotate --quiet
+# Keeps the versions that are locked already, as far as pyproject.toml allows them.
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-header --no-annotate --quiet $(ARGS)
 
 .PHONY: lock
-lock: .venv/dev  ## Resolve pyproject.toml anew into requirements*.txt, with hashes
+lock: .venv/dev  ## Lock the dependencies of pyproject.toml in requirements/ (ARGS=--upgrade takes newer versions)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(COMPILE) pyproject.toml --output-file requirements.txt
-	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
-	$(COMPILE) --group tools --output-file requirements-tools.txt
-	echo 'gunicorn-h1c~=0.6' | $(COMPILE) --no-deps - --output-file requirements-fast.txt
-	$(COMPILE) --constraint requirements.txt pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
+	$(COMPILE) pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group dev --output-file requirements/dev.txt
+	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group bench --output-file requirements/bench.txt
+	$(COMPILE) --group fast --no-deps --output-file requirements/fast.txt
+	$(COMPILE) --group tools --output-file requirements/tools.txt
 
 BENCH := .venv-bench/bin
 # Python 3.13, as in the image, where there is one that runs.
 BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3.13.*/bin/python3.13; do \
   "$$python" -c '' 2>/dev/null && echo "$$python"; done) $(PYTHON))
 
-.venv-bench/ready: benchmarks/requirements.txt
+.venv-bench/ready: requirements/bench.txt
 	test -x $(BENCH)/python || $(BENCH_PYTHON) -m venv .venv-bench
-	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	touch $@
 
 .PHONY: bench

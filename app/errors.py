@@ -2,7 +2,7 @@
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contract.gateway import ErrorMap
+from contract import ErrorMap
 from contract.problems import Problem
 from db import errors
 

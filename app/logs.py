@@ -6,7 +6,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from contract.gateway import request_id
+from contract.serving.request_ids import request_id
 
 
 class RequestIdFilter(logging.Filter):

@@ -7,13 +7,11 @@ from typing import Any
 import flask
 from flask import Flask, Response
 from swagger_ui_bundle import swagger_ui_path
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import prefix
 from app.settings import ROOT
 from app.specfile import SpecFile
-from contract import documents
-from contract.problems import Problem, nothing_at
+from contract.responses import json_body
 
 UI = ROOT / "app" / "ui"
 UI_FILES = {
@@ -34,7 +32,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any]) -> None:
-    """Add the pages. `source` is the spec's file as it is; `specification` is what it says, references intact."""
+    """Add the pages. `source` is the contract's file as it is; `specification` is its content, references intact."""
     as_json = json.dumps(specification, indent=2, ensure_ascii=False).encode() + b"\n"
     files = {
         "openapi.yaml": SpecFile(source, "application/yaml"),
@@ -52,7 +50,7 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         else:
             mount = flask.request.root_path
             links = {name: mount + path for name, path in addresses.items()}
-            answer = Response(documents.encode({**about, **links}), mimetype="application/json")
+            answer = Response(json_body.encode({**about, **links}), mimetype="application/json")
         answer.vary.update(["Accept", prefix.HEADER])
         return answer
 
@@ -69,6 +67,12 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         response.add_etag()
         return response.make_conditional(flask.request)
 
+    _add_swagger_ui(flask_app)
+
+
+def _add_swagger_ui(flask_app: Flask) -> None:
+    """Add the files of Swagger UI."""
+
     @flask_app.get("/ui/", defaults={"name": "index.html"})
     @flask_app.get("/ui/<name>")
     def swagger_ui(name: str) -> Response:
@@ -80,25 +84,9 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
 
-    flask_app.register_error_handler(HTTPException, _problem)
-
 
 def _redirect(path: str, code: int) -> Any:
     """A redirect within the service, wherever it is mounted; no host is named."""
     answer = flask.redirect(flask.request.root_path + path, code)
     answer.vary.add(prefix.HEADER)
     return answer
-
-
-def _problem(error: HTTPException) -> Any:
-    """Flask's own refusals, as problems; its redirects stay what they are."""
-    code = error.code or 500
-    if code < 400:
-        return error.get_response()
-    if isinstance(error, MethodNotAllowed):
-        allow = ", ".join(sorted(error.valid_methods or ()))
-        detail = f"{flask.request.method} is not a method of this path; its methods are {allow}."
-        raise Problem(405, detail, headers={"Allow": allow})
-    if code == 404:
-        raise nothing_at(flask.request.root_path + flask.request.path)
-    raise Problem(code, error.description or error.name)

@@ -4,7 +4,7 @@ import re
 
 from starlette.types import Scope
 
-from contract.routes import route_path
+from contract.serving.routing import request_path
 
 HEADER = "X-Forwarded-Prefix"
 MAX_LENGTH = 128  # `Location` has up to 200 characters
@@ -22,7 +22,7 @@ def restore(scope: Scope) -> None:
         if name == _NAME:
             announced = value if announced is None else b""
     if announced and len(announced) <= MAX_LENGTH and _PREFIX.fullmatch(announced):
-        path = route_path(scope)
+        path = request_path(scope)
         scope["root_path"] = announced.decode() + scope.get("root_path", "")
         scope["path"] = scope["root_path"] + path
         scope["raw_path"] = scope["root_path"].encode() + scope["raw_path"]

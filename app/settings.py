@@ -77,9 +77,6 @@ class Settings:
     web_concurrency: int = _setting("2", _whole_number(1, 256), "How many worker processes serve.")
     log_level: str = _setting("info", _one_of(*LOG_LEVELS), "From which level on things are logged.")
     access_log: bool = _setting("on", _switch, "Whether every request is logged: `on` or `off`.")
-    pipeline: str = _setting(
-        "compiled", _one_of("compiled", "stock"), "Which pipeline serves: `compiled`, or `stock` Connexion throughout."
-    )
     validate_responses: str = _setting(
         "enforce",
         _one_of("enforce", "log"),

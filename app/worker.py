@@ -18,12 +18,12 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.workers import gasgi
 
 from app import prefix
-from contract.problems import MEDIA_TYPE, Problem, title
+from contract.problems import MEDIA_TYPE, Problem, status_title
 
 _DETAILS = {
     400: "The request is not valid HTTP: {reason}.",
-    414: "The address is longer than this service reads. Shorten it.",
-    431: "The headers are larger than this service reads. Send fewer or shorter ones.",
+    414: "The URL is longer than this service accepts. Shorten it.",
+    431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
 }
 
 
@@ -57,7 +57,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             self._close_transport()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
-        reason = message.strip().rstrip(".") or title(status)
+        reason = message.strip().rstrip(".") or status_title(status)
         problem = Problem(status, _DETAILS.get(status, "{reason}.").format(reason=reason))
         body = problem.body()
         headers = {
@@ -99,7 +99,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         # Gunicorn has settings neither for the protocol nor for the reason phrases, of which it knows but some.
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- or it is noted on the subclass
         gasgi.ASGIProtocol = Protocol
-        phrases = {int(status): title(status) for status in HTTPStatus}
+        phrases = {int(status): status_title(status) for status in HTTPStatus}
         gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no other way in
         await super()._serve()
 

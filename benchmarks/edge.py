@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from app import edge as app_edge
 from benchmarks import load, report
 from benchmarks.data import copy
 from benchmarks.load import Sample
@@ -87,6 +88,7 @@ def edge(upstream: int) -> Iterator[Server]:
     with TemporaryDirectory() as folder:
         configuration = Path(folder, "nginx")
         shutil.copytree(CHECKOUT / "nginx", configuration)
+        app_edge.write(configuration / "contract")
         (configuration / "local" / "listen.conf").write_text(f"listen {HOST}:{port};\n")
         (configuration / "local" / "upstream.conf").write_text(f"server {HOST}:{upstream};\n")
         # The whole load comes from one address: the limit is still looked up, but never reached.

@@ -1,1 +1,12 @@
-"""The contract at work: an OpenAPI file, enforced on every request and every response. Knows nothing of items."""
+"""The contract engine: reads an OpenAPI document at start, and enforces it on every request and response.
+
+A library for Connexion 3 applications. `install()` is its front door; handlers raise `contract.problems.Problem`.
+"""
+
+from contract.installation import install
+from contract.serving.compiler import Around
+from contract.serving.exceptions import ErrorMap
+from contract.serving.request import Interceptor, Proceed, Request
+from contract.spec.document import ContractError
+
+__all__ = ["Around", "ContractError", "ErrorMap", "Interceptor", "Proceed", "Request", "install"]

@@ -1,8 +1,8 @@
-"""Where the service is mounted: handlers ask here, so that they need not read the ASGI scope."""
+"""URLs of the service itself, for handlers that put them into `Location` and `Link`."""
 
 from connexion.context import scope
 
 
 def root_path() -> str:
-    """The prefix of every path of the service (ASGI's `root_path`); empty when there is none."""
+    """Return the path that the service is mounted at, empty for the root. URLs that clients get begin with it."""
     return str(scope.get("root_path", ""))

@@ -1,4 +1,4 @@
-"""JSON Schema errors in words: whichever validator found them, the sentence is the same."""
+"""Describes violations of JSON Schema keywords in sentences that a person can act on."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -16,23 +16,23 @@ _TYPES = {
 
 
 def pointer(path: Iterable[str | int]) -> str:
-    """A JSON Pointer (RFC 6901 §3, §4) to the place that `path` leads to."""
+    """Return the JSON Pointer (RFC 6901 §3, §4) for a path."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def explain(keyword: str, schema: Schema, value: Any) -> list[tuple[tuple[str, ...], str]]:
-    """What is wrong with `value`, which `schema`'s `keyword` refuses: steps further into the value, and a sentence.
+    """Describe how `value` violates the `keyword` of `schema`, in pairs of a path below the value and a sentence.
 
-    Most keywords give one pair with no further steps; `required` and `additionalProperties` one for each member.
+    Most keywords give one pair with an empty path; `required` and `additionalProperties` one for each property.
     """
     if keyword == "required":
         return [((name,), "is required") for name in schema["required"] if name not in value]
     if keyword == "additionalProperties":
         known = sorted(schema.get("properties", {}))
-        hint = f"is not a member here; the members are: {', '.join(known)}" if known else "is not a member here"
+        hint = f"is not allowed here; allowed properties: {', '.join(known)}" if known else "is not allowed here"
         return [((name,), hint) for name in value if name not in schema.get("properties", {})]
     sentence = _SENTENCES.get(keyword)
-    return [((), sentence(schema, value) if sentence else f"breaks the rule {keyword} of the contract")]
+    return [((), sentence(schema, value) if sentence else f"does not satisfy {keyword} of the schema")]
 
 
 def _type(schema: Schema, _value: Any) -> str:
@@ -82,12 +82,12 @@ _SENTENCES: dict[str, Callable[[Schema, Any], str]] = {
     "maxLength": _count("maxLength", "at most", "character", "characters"),
     "minItems": _count("minItems", "at least", "element", "elements"),
     "maxItems": _count("maxItems", "at most", "element", "elements"),
-    "minProperties": _count("minProperties", "at least", "member", "members"),
-    "maxProperties": _count("maxProperties", "at most", "member", "members"),
-    "uniqueItems": lambda _schema, _value: "must not have the same element twice",
+    "minProperties": _count("minProperties", "at least", "property", "properties"),
+    "maxProperties": _count("maxProperties", "at most", "property", "properties"),
+    "uniqueItems": lambda _schema, _value: "must not contain the same element twice",
     "multipleOf": lambda schema, _value: f"must be a multiple of {schema['multipleOf']}",
     "format": lambda schema, _value: f"must be a valid {schema['format']}",
-    "not": lambda _schema, _value: "is a value that the contract rules out",
-    "anyOf": lambda _schema, _value: "fits none of the forms that the contract allows here",
-    "oneOf": lambda _schema, _value: "must fit exactly one of the forms that the contract allows here",
+    "not": lambda _schema, _value: "is a value that the contract excludes",
+    "anyOf": lambda _schema, _value: "matches none of the schemas that are allowed here",
+    "oneOf": lambda _schema, _value: "must match exactly one of the schemas that are allowed here",
 }

@@ -15,16 +15,10 @@ pytest.register_assert_rewrite("tests.support")
 from tests.support import ContractClient  # noqa: E402  # after the line that makes its assertions speak
 
 
-@pytest.fixture(params=["compiled", "stock"])
-def pipeline(request: pytest.FixtureRequest) -> str:
-    """The pipeline that serves: every test that has an application runs on both."""
-    return str(request.param)
-
-
 @pytest.fixture
-def settings(tmp_path: Path, pipeline: str) -> Settings:
-    """Settings with a database file that nothing else uses and that is not there yet."""
-    return Settings.from_environ({"DATABASE_URL": f"sqlite:///{tmp_path}/items.db", "PIPELINE": pipeline})
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a database file that nothing else uses and that does not exist yet."""
+    return Settings.from_environ({"DATABASE_URL": f"sqlite:///{tmp_path}/items.db"})
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
 from app import SPECIFICATION
-from tests import conformance
 from tests.differential import Sent
+from tools.conformance.configuration import configuration
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "BREW", "get"]
 NAMES = ["Desk lamp", "a", " ", "", "\u3000", "é", "😀" * 80, "😀" * 81, "a\n", "\x00", "x" * 81, "null", "true", "1"]
@@ -114,7 +114,7 @@ def by_hand(draw: st.DrawFn) -> Sent:
 
 def by_schemathesis(*modes: GenerationMode) -> st.SearchStrategy[Sent]:
     """A request that Schemathesis makes out of the spec, to keep to it or to break it (either, if it is not said)."""
-    schema = schemathesis.openapi.from_path(SPECIFICATION, config=conformance.configuration())
+    schema = schemathesis.openapi.from_path(SPECIFICATION, config=configuration())
     strategies = [
         operation.as_strategy(generation_mode=mode)
         for operation in _operations(schema)

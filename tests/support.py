@@ -25,7 +25,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 MADE_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
-UNFORESEEN = "Something went wrong on our side. Quote the request id when you ask about it."
+UNFORESEEN = "Something went wrong on our side. Quote the request id when you report it."
 TITLES = {
     400: "Bad Request",
     404: "Not Found",
@@ -296,7 +296,7 @@ def assert_violations(answer: httpx.Response, *errors: Mapping[str, str]) -> Non
     (first, *others) = errors
     place, at = next((key, value) for key, value in first.items() if key != "detail")
     subject = f"{at}:" if at else {"pointer": "The body", "parameter": "The query string"}[place]
-    detail = f"The request breaks its contract in {len(errors)} places; see errors."
+    detail = f"The request has {len(errors)} violations; see errors."
     assert_problem(answer, 400, detail if others else f"{subject} {first['detail']}", errors=errors)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.logs import RequestIdFilter, configuration, configure
 from app.settings import LOG_LEVELS
-from contract.gateway import request_id
+from contract.serving.request_ids import request_id
 from db.engine import Database
 from tests.support import ContractClient
 
@@ -81,7 +81,7 @@ def test_the_id_in_the_answer_to_an_unforeseen_error_leads_to_its_cause(
     monkeypatch.setattr(Database, "read", fail)
     given = client.get("/items").json()["request_id"]
     first, *rest = [line for line in stream.getvalue().splitlines() if "httpx" not in line]
-    assert first.endswith(f" ERROR contract.gateway [{given}] Unforeseen: RuntimeError('the cause')")
+    assert first.endswith(f" ERROR contract [{given}] Unexpected: RuntimeError('the cause')")
     assert rest[0] == "Traceback (most recent call last):"
     assert rest[-1] == "RuntimeError: the cause"
 

@@ -171,7 +171,7 @@ def test_a_changed_page_is_sent_whole(client: ContractClient, path: str) -> None
 @pytest.mark.parametrize("path", ["/", "/ui", "/ui/", "/ui/initialize.js", *DOCUMENTS])
 def test_a_page_can_only_be_read(client: ContractClient, method: str, path: str) -> None:
     """405 with the exact Allow, as a problem."""
-    detail = f"{method} is not a method of this path; its methods are GET, HEAD, OPTIONS."
+    detail = f"{method} is not allowed here; allowed methods: GET, HEAD, OPTIONS."
     assert_problem(client.request(method, path), 405, detail, headers={"Allow": "GET, HEAD, OPTIONS"})
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask, appcontext_popped, appcontext_pushed, appcontext_tearing_down, current_app, g, has_app_context
 from flask.ctx import AppContext
 
-from contract.context import handler_context
+from contract.flask_internals import handler_context
 
 Make = Callable[[], AppContext]
 

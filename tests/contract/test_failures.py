@@ -32,7 +32,7 @@ def test_an_unforeseen_exception_is_a_500_that_tells_nothing(
     if method == "GET":
         assert_problem(answer, 500, UNFORESEEN, request_id="find-me")
     (record,) = caplog.records
-    assert record.getMessage() == f"Unforeseen: RuntimeError('{SECRET}')"
+    assert record.getMessage() == f"Unexpected: RuntimeError('{SECRET}')"
     assert record.exc_info is not None
 
 
@@ -66,7 +66,7 @@ BROKEN: dict[str, tuple[Any, str]] = {
         ({name: ITEM[name] for name in ITEM if name != "updated_at"}, 200, ETAG),
         "/updated_at is required",
     ),
-    "a member is too many": ((ITEM | {"version": 1}, 200, ETAG), "/version is not a member here"),
+    "a member is too many": ((ITEM | {"version": 1}, 200, ETAG), "/version is not allowed here"),
     "values are wrong": ((ITEM | {"id": "1"}, 200, ETAG), "/id must be an integer"),
     "there is no body": ((None, 200, ETAG), ""),
     "it is an array": (([], 200, ETAG), "must be an object"),
@@ -140,7 +140,7 @@ def test_a_header_that_does_not_fit_is_a_500(
             Problem(503, "Not yet.", headers={"Retry-After": "soon"}),
             "problem 503: the header Retry-After has the value",
         ),
-        (Problem(503, "", headers={"Retry-After": "7"}), "503: the body does not fit its schema: /detail must have"),
+        (Problem(503, "", headers={"Retry-After": "7"}), "503: the body does not match its schema: /detail must have"),
     ],
     ids=["its status", "a header is missing", "a header is wrong", "its body"],
 )
@@ -169,9 +169,9 @@ def test_every_violation_of_a_broken_answer_is_logged(
     with ContractClient(create_app(settings)) as client:
         assert client.get("/healthz").status_code == 500
     (message,) = (record.getMessage() for record in caplog.records)
-    assert "get_liveness broke its contract: " in message
+    assert "get_liveness violates the contract: " in message
     assert "/status must be ok" in message
-    assert "/load is not a member here; the members are: status" in message
+    assert "/load is not allowed here; allowed properties: status" in message
 
 
 def test_a_problem_that_a_handler_raises_is_the_answer(

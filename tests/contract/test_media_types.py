@@ -18,7 +18,7 @@ def _send(client: ContractClient, operation: SpecifiedOperation, **sent: Any) ->
 
 def _unsupported(operation: SpecifiedOperation, says: str) -> str:
     accepted = MEDIA_TYPES[str(operation)]
-    return f"The body must be sent as {accepted} in UTF-8, with the Content-Type header saying so; {says}."
+    return f"Content-Type must be {accepted}, with charset UTF-8 or none; {says}."
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_an_accept_that_rules_json_out_is_406(
     """Nothing is done."""
     item = client.create()
     answer = _send(client, operation, headers={"Accept": accept}, json={"name": "y"} if operation in WRITING else None)
-    assert_problem(answer, 406, "This can be sent as application/json, which the Accept header rules out.")
+    assert_problem(answer, 406, "Only application/json is available, and the Accept header excludes it.")
     assert client.get("/items").json() == [item]
 
 
@@ -80,7 +80,7 @@ def test_another_content_type_is_415(client: ContractClient, operation: Specifie
     """With `Accept` saying what would be taken (RFC 9110 §15.5.16); nothing is done."""
     item = client.create()
     answer = _send(client, operation, content=b'{"name":"y"}', headers={"Content-Type": content_type})
-    detail = _unsupported(operation, f"it says {content_type}")
+    detail = _unsupported(operation, f"it is {content_type}")
     assert_problem(answer, 415, detail, headers={"Accept": MEDIA_TYPES[str(operation)]})
     assert client.get("/items").json() == [item]
 
@@ -88,7 +88,7 @@ def test_another_content_type_is_415(client: ContractClient, operation: Specifie
 @each_writing_operation
 def test_a_body_without_a_content_type_is_415(client: ContractClient, operation: SpecifiedOperation) -> None:
     """With a length, and in chunks."""
-    detail = _unsupported(operation, "there is none")
+    detail = _unsupported(operation, "the header is missing")
     for framing in (("Content-Length", b"12"), ("Transfer-Encoding", b"chunked")):
         answer = client.exchange(operation.method, PATHS[operation.path], [framing], [b'{"name":"y"}'])
         assert_problem(answer, 415, detail, headers={"Accept": MEDIA_TYPES[str(operation)]})

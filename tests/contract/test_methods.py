@@ -5,9 +5,14 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.support import ALLOW, PATHS, ContractClient, assert_problem
+from tests.support import ALLOW, PATHS, ContractClient, assert_problem, operations
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "BREW", "get")
+PATCHES = {
+    operation.path: [operation.definition["requestBody"]["content"]]
+    for operation in operations()
+    if operation.method == "PATCH"
+}
 READING_PATHS = (
     *PATHS.values(),
     "/",
@@ -54,10 +59,11 @@ def test_head_is_refused_as_get_is(client: ContractClient, query: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_options_answers_the_exact_allow(client: ContractClient, path: str) -> None:
-    """204, and nothing else."""
+    """204, with the media types of patches where there are any (RFC 5789 §3.1)."""
     answer = client.options(PATHS[path], headers={"X-Request-Id": "r"})
     assert (answer.status_code, answer.content) == (204, b"")
-    assert answer.headers.multi_items() == [("allow", ALLOW[path]), ("x-request-id", "r")]
+    patches = [("accept-patch", ", ".join(content)) for content in PATCHES.get(path, ())]
+    assert answer.headers.multi_items() == [("allow", ALLOW[path]), *patches, ("x-request-id", "r")]
 
 
 def _other_methods() -> list[Any]:
@@ -73,7 +79,7 @@ def _other_methods() -> list[Any]:
 def test_another_method_is_405_with_the_exact_allow(client: ContractClient, path: str, method: str) -> None:
     """Methods are case-sensitive (RFC 9110 §9.1); whatever else the request has is not looked at."""
     answer = client.exchange(method, PATHS[path], [("Accept", b"text/html")], query=b"x=1")
-    detail = f"{method} is not a method of this path; its methods are {ALLOW[path]}."
+    detail = f"{method} is not allowed here; allowed methods: {ALLOW[path]}."
     assert_problem(answer, 405, detail, headers={"Allow": ALLOW[path]})
 
 

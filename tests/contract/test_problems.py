@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contract.problems import Problem, Violation, bad_request, title
+from contract.problems import Problem, Violation, bad_request, status_title
 
 
 def _body(problem: Problem) -> Any:
@@ -20,7 +20,7 @@ def test_a_problem_has_four_members() -> None:
 
 def test_extension_members_come_last() -> None:
     """RFC 9457 §3.2."""
-    problem = Problem(500, "x", members={"request_id": "r1"})
+    problem = Problem(500, "x", extensions={"request_id": "r1"})
     assert list(_body(problem).items())[-1] == ("request_id", "r1")
 
 
@@ -41,7 +41,7 @@ def test_headers_are_kept_for_the_answer() -> None:
 )
 def test_titles_are_those_of_rfc_9110_on_every_python(status: int, words: str) -> None:
     """Python 3.13 renamed three of them."""
-    assert title(status) == words
+    assert status_title(status) == words
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_one_violation_is_the_detail(violation: Violation, sentence: str) -> Non
         "title": "Bad Request",
         "status": 400,
         "detail": sentence,
-        "errors": [{violation.place: violation.at, "detail": violation.detail}],
+        "errors": [{violation.source: violation.name, "detail": violation.detail}],
     }
 
 
@@ -75,7 +75,7 @@ def test_all_violations_are_listed_once_in_a_fixed_order() -> None:
         Violation("pointer", "/name", "a"),
     ]
     body = _body(bad_request(found))
-    assert body["detail"] == "The request breaks its contract in 4 places; see errors."
+    assert body["detail"] == "The request has 4 violations; see errors."
     assert body["errors"] == [
         {"header": "If-Match", "detail": "d"},
         {"parameter": "limit", "detail": "c"},
@@ -87,7 +87,7 @@ def test_all_violations_are_listed_once_in_a_fixed_order() -> None:
 def test_at_most_a_hundred_violations_are_listed() -> None:
     """As many as the contract allows; the detail says how many there are."""
     body = _body(bad_request([Violation("pointer", f"/{number:03}", "x") for number in range(101)]))
-    assert body["detail"] == "The request breaks its contract in 101 places; see errors."
+    assert body["detail"] == "The request has 101 violations; see errors."
     assert [error["pointer"] for error in body["errors"]] == [f"/{number:03}" for number in range(100)]
 
 

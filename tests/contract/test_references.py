@@ -1,75 +1,104 @@
-"""A spec in several files: what refers to another file is Connexion's, and its answers are judged all the same."""
+"""A contract in several files of one folder: parameters, bodies, responses and schemas by reference are compiled."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contract.specs.application")
-from tests.contract.specs.application import (  # noqa: E402  # after the line that makes its assertions speak
-    PIPELINES,
-    build,
-    listening,
-)
-from tests.support import ContractClient  # noqa: E402
+from contract import ContractError
+from contract.spec.document import load
+from tests.contract.specs.application import build
+from tests.support import ContractClient
 
-OTHER = """
-Size: {name: size, in: query, schema: {type: integer}}
-Sized: {type: object, properties: {size: {type: integer, nullable: true, maximum: 3}}}
-Named: {type: object, required: [kind], properties: {kind: {type: string, maxLength: 1}}}
+MAIN = """
+openapi: 3.0.3
+info: {title: Referring, version: "1"}
+paths:
+  /sized:
+    get:
+      tags: [things]
+      operationId: get_sized
+      parameters: [{$ref: "other.yaml#/Size"}]
+      responses: {200: {$ref: "./other.yaml#/Response"}}
+  /posted: {$ref: "other.yaml#/Path"}
+components:
+  schemas:
+    Local: {type: integer, maximum: 3}
 """
-HANDLERS = "tests.contract.specs.nasty_handlers"
-KIND = {"name": "kind", "in": "path", "required": True, "schema": {"type": "string"}}
-SIZE = {"name": "size", "in": "query", "schema": {"type": "integer"}}
+OTHER = """
+Size: {name: size, in: query, required: true, schema: {$ref: "#/Small"}}
+Small: {$ref: "main.yaml#/components/schemas/Local"}
+Sized: {type: object, required: [size], properties: {size: {$ref: "#/Small"}, tree: {$ref: "third.json#/Tree"}}}
+Response: {description: Sized., content: {application/json: {schema: {$ref: "#/Sized"}}}}
+Body: {required: true, content: {application/json: {schema: {$ref: "#/Sized"}}}}
+Path:
+  post:
+    tags: [things]
+    operationId: post_sized
+    requestBody: {$ref: "#/Body"}
+    responses: {200: {$ref: "#/Response"}}
+"""
+THIRD = '{"Tree": {"type": "object", "properties": {"child": {"$ref": "#/Tree"}, "n": {"type": "integer"}}}}'
+SOURCE = """
+def get_sized(size): return {"size": size if size > 0 else "wrong"}
+def post_sized(body): return body
+"""
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> str:
-    """Another file."""
-    path = tmp_path / "other.yaml"
-    path.write_text(OTHER)
-    return str(path)
+def client(tmp_path: Path, handlers: Callable[[str], str]) -> Iterator[ContractClient]:
+    """Three files, served."""
+    for name, text in {"main.yaml": MAIN, "other.yaml": OTHER, "third.json": THIRD}.items():
+        (tmp_path / name).write_text(text)
+    with ContractClient(build(tmp_path / "main.yaml", handlers(SOURCE))) as started:
+        yield started
 
 
-def _spec(path: str, tag: str, operation_id: str, parameter: Any, schema: Any) -> dict[str, Any]:
-    operation = {
-        "tags": [tag],
-        "operationId": operation_id,
-        "parameters": [parameter],
-        "responses": {"200": {"description": "It.", "content": {"application/json": {"schema": schema}}}},
-    }
-    return {"openapi": "3.0.3", "info": {"title": "Referring", "version": "1"}, "paths": {path: {"get": operation}}}
-
-
-@pytest.mark.parametrize("pipeline", PIPELINES)
 @pytest.mark.parametrize(
-    ("parameter", "schema"),
-    [(SIZE, {"$ref": "#Sized"}), ({"$ref": "#Size"}, {"$ref": "#Sized"}), ({"$ref": "#Size"}, {"type": "object"})],
-    ids=["a schema", "both", "a parameter"],
+    ("query", "status"), [("?size=3", 200), ("?size=4", 400), ("?size=x", 400), ("", 400), ("?size=0", 500)]
 )
-def test_a_reference_to_another_file_is_followed(
-    other: str, pipeline: str, parameter: dict[str, Any], schema: dict[str, Any]
+def test_a_parameter_and_a_response_of_another_file_are_validated(
+    client: ContractClient, query: str, status: int
 ) -> None:
-    """By Connexion; the log says so at start."""
-    parameter, schema = (
-        {"$ref": part["$ref"].replace("#", f"{other}#/")} if "$ref" in part else part for part in (parameter, schema)
+    """The parameter's schema leads back to the first file."""
+    assert client.get(f"/sized{query}").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"size": 1, "tree": {"child": {"child": {"n": 1}}}}, 200),
+        ({"size": 1, "tree": {"child": {"child": {"n": "x"}}}}, 400),
+        ({}, 400),
+    ],
+)
+def test_a_path_and_a_body_of_another_file_are_validated(
+    client: ContractClient, body: dict[str, object], status: int
+) -> None:
+    """Through a third file, whose schema contains itself."""
+    answer = client.post("/posted", json=body)
+    assert answer.status_code == status
+    if "tree" in body and status == 400:
+        assert answer.json()["errors"] == [{"pointer": "/tree/child/child/n", "detail": "must be an integer"}]
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    """In a sentence."""
+    (tmp_path / "main.yaml").write_text(MAIN)
+    with pytest.raises(ContractError, match=r"other\.yaml cannot be read: No such file or directory"):
+        load(tmp_path / "main.yaml")
+
+
+def test_an_example_may_hold_what_looks_like_a_reference(tmp_path: Path) -> None:
+    """Examples, defaults and enums are values, not schemas; names of properties and responses are names."""
+    text = MAIN.partition("paths:")[0] + (
+        "paths: {}\n"
+        "components:\n"
+        "  schemas:\n"
+        "    default: {type: object, default: {$ref: missing.yaml}, example: {$ref: missing.yaml}}\n"
+        "    Other: {type: object, properties: {default: {$ref: '#/components/schemas/default'}}}\n"
     )
-    spec = _spec("/composed", "parameters", "get_composed", parameter, schema)
-    with listening("contract.compiled") as said, ContractClient(build(spec, HANDLERS, pipeline)) as client:
-        paths = ("/composed?size=3", "/composed?size=x", "/composed")
-        assert [client.get(path).status_code for path in paths] == [200, 400, 200]
-    assert len(said) == (pipeline == "compiled")
-    assert all(f"the reference {other}#/" in line for line in said)
-
-
-@pytest.mark.parametrize("pipeline", PIPELINES)
-def test_an_answer_whose_schema_is_in_another_file_is_judged(other: str, pipeline: str) -> None:
-    """Its status and its body."""
-    schema = {"$ref": f"{other}#/Named"}
-    spec = _spec("/answers/{kind}", "answers", "get_answer", KIND, schema)
-    with listening("contract.answers") as said, ContractClient(build(spec, HANDLERS, pipeline)) as client:
-        paths = [f"/answers/{kind}" for kind in ("data", "jsonify", "status", "wrong")]
-        assert [client.get(path).status_code for path in paths] == [200, 200, 500, 500]
-    assert said == [
-        f"The answers of get_answer are judged by Connexion: the reference {other}#/Named leads out of the file"
-    ]
+    (tmp_path / "main.yaml").write_text(text)
+    schemas = load(tmp_path / "main.yaml")["components"]["schemas"]
+    assert schemas["default"]["example"] == {"$ref": "missing.yaml"}
+    assert schemas["Other"]["properties"]["default"] == {"$ref": "#/components/schemas/default"}

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contract.gateway import request_id
+from contract.serving.request_ids import request_id
 from db.engine import Database
 from tests.support import JSON, MADE_REQUEST_ID, ContractClient
 

@@ -3,10 +3,11 @@
 import schemathesis
 from connexion import FlaskApp
 
-from tests import conformance
+from tools.conformance.configuration import configuration
+from tools.conformance.engine import run
 
 
 def test_every_generated_request_is_answered_as_the_contract_says(application: FlaskApp) -> None:
     """All phases, all checks, none excluded, and not one failure."""
-    schema = schemathesis.openapi.from_asgi("/openapi.json", application, config=conformance.configuration())
-    conformance.run(schema, max_examples=40)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", application, config=configuration())
+    run(schema, max_examples=40)

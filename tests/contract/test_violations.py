@@ -53,15 +53,15 @@ def test_pointers_are_escaped(path: list[str | int], text: str) -> None:
         ("maxLength", {"maxLength": 1}, "👩‍👩‍👧‍👦", "must have at most 1 character; it has 7"),
         ("minItems", {"minItems": 2}, [1], "must have at least 2 elements; it has 1"),
         ("maxItems", {"maxItems": 1}, [1, 2], "must have at most 1 element; it has 2"),
-        ("minProperties", {"minProperties": 1}, {}, "must have at least 1 member; it has 0"),
-        ("maxProperties", {"maxProperties": 2}, {"a": 1, "b": 2, "c": 3}, "must have at most 2 members; it has 3"),
-        ("uniqueItems", {"uniqueItems": True}, [1, 1], "must not have the same element twice"),
+        ("minProperties", {"minProperties": 1}, {}, "must have at least 1 property; it has 0"),
+        ("maxProperties", {"maxProperties": 2}, {"a": 1, "b": 2, "c": 3}, "must have at most 2 properties; it has 3"),
+        ("uniqueItems", {"uniqueItems": True}, [1, 1], "must not contain the same element twice"),
         ("multipleOf", {"multipleOf": 5}, 3, "must be a multiple of 5"),
         ("format", {"format": "date-time"}, "x", "must be a valid date-time"),
-        ("not", {"not": {}}, 1, "is a value that the contract rules out"),
-        ("anyOf", {"anyOf": []}, 1, "fits none of the forms that the contract allows here"),
-        ("oneOf", {"oneOf": []}, 1, "must fit exactly one of the forms that the contract allows here"),
-        ("unheardOf", {}, 1, "breaks the rule unheardOf of the contract"),
+        ("not", {"not": {}}, 1, "is a value that the contract excludes"),
+        ("anyOf", {"anyOf": []}, 1, "matches none of the schemas that are allowed here"),
+        ("oneOf", {"oneOf": []}, 1, "must match exactly one of the schemas that are allowed here"),
+        ("unheardOf", {}, 1, "does not satisfy unheardOf of the schema"),
     ],
 )
 def test_a_keyword_has_its_sentence(keyword: str, schema: Mapping[str, Any], value: Any, sentence: str) -> None:
@@ -78,11 +78,11 @@ def test_a_keyword_has_its_sentence(keyword: str, schema: Mapping[str, Any], val
             {"properties": {"name": {}, "description": {}}, "additionalProperties": False},
             {"name": 1, "x": 1, "y": 1},
             [
-                (("x",), "is not a member here; the members are: description, name"),
-                (("y",), "is not a member here; the members are: description, name"),
+                (("x",), "is not allowed here; allowed properties: description, name"),
+                (("y",), "is not allowed here; allowed properties: description, name"),
             ],
         ),
-        ("additionalProperties", {"additionalProperties": False}, {"x": 1}, [(("x",), "is not a member here")]),
+        ("additionalProperties", {"additionalProperties": False}, {"x": 1}, [(("x",), "is not allowed here")]),
     ],
 )
 def test_members_are_named_one_by_one(keyword: str, schema: Mapping[str, Any], value: Any, found: Found) -> None:

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from app import edge as app_edge
+
 ROOT = Path(__file__).resolve().parents[2]
 NGINX_CONF = ROOT / "nginx"
 VAR = ROOT / "var" / "e2e"
@@ -182,11 +184,12 @@ def nginx_program() -> str:
 
 
 def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = ()) -> list[str]:
-    """Copy nginx/ into `folder`, put in port, upstream and static files' folder, make the edits, and return the command
-    that runs it.
+    """Copy nginx/ into `folder`, put in port, upstream, static files' folder and what follows from the contract, make
+    the edits, and return the command that runs it.
     """
     configuration = folder / "nginx"
     shutil.copytree(NGINX_CONF, configuration)
+    app_edge.write(configuration / "contract")
     (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
     (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
     (configuration / "local" / "static.conf").write_text(f"root {folder}/static;\n")

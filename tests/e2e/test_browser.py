@@ -117,7 +117,7 @@ def test_every_operation_can_be_tried_out(browser: Any, tmp_path: Path, *, fille
             assert [value for value in values if value not in command] == [], command
             response = operation.response(status)
             assert response is not None, f"{operation}: {status}"
-            assert filled or status == min(map(int, operation.definition["responses"])), operation
+            assert filled or str(status) == min(operation.definition["responses"]), operation
             contents = list(response.get("content", {}).values())
             assert len(bodies) == len(contents), operation
             for body, content in zip(bodies, contents, strict=True):

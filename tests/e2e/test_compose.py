@@ -165,7 +165,7 @@ def test_while_the_service_is_stopped_nginx_answers_502(stack: Composed) -> None
         packed = [ask(stack.port, "GET", path, headers={"Accept-Encoding": "gzip"}) for path in UI]
     finally:
         stack.compose("start", "web")
-    detail = "The service behind this address did not answer. Try again in a moment."
+    detail = "The service did not respond. Try again in a moment."
     assert_problem(answer, 502, "Bad Gateway", detail)
     assert answer["Retry-After"] == "1"
     assert [(one.status, one.body, one["ETag"]) for one in plain] == [(200, one.body, one["ETag"]) for one in before]

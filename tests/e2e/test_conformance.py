@@ -4,14 +4,15 @@ from pathlib import Path
 
 import schemathesis
 
-from tests import conformance
 from tests.e2e.stack import edge, service
+from tools.conformance.configuration import configuration
+from tools.conformance.engine import run
 
 
 def _run(port: int) -> None:
     url = f"http://127.0.0.1:{port}/openapi.json"
-    schema = schemathesis.openapi.from_url(url, config=conformance.configuration())
-    conformance.run(schema, max_examples=150)
+    schema = schemathesis.openapi.from_url(url, config=configuration())
+    run(schema, max_examples=150)
 
 
 def test_gunicorn_answers_every_generated_request_as_the_contract_says(tmp_path: Path) -> None:

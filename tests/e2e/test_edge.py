@@ -94,9 +94,9 @@ def assert_problem(answer: Answer, status: int, title: str, detail: str, **heade
 
 # nginx's own errors
 
-MALFORMED = "The request is not HTTP as this server understands it. Check its first line, its headers and its framing."
+MALFORMED = "The request is not valid HTTP. Check the request line, the headers and the framing."
 TOO_LARGE = "The body may have at most 65536 bytes."
-NOTHING = "There is nothing at this address."
+NOTHING = "There is nothing at this URL."
 LONG = "a" * 9000
 
 
@@ -117,8 +117,8 @@ class Refusal:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-LONG_ADDRESS = "The address is longer than this service reads. Shorten it."
-LONG_HEADERS = "The headers are larger than this service reads. Send fewer or shorter ones."
+LONG_ADDRESS = "The URL is longer than this service accepts. Shorten it."
+LONG_HEADERS = "The headers are larger than this service accepts. Send fewer or shorter headers."
 POST = ("POST /items HTTP/1.1", "Host: a")
 CHUNKED = "Transfer-Encoding: chunked"
 REFUSALS = [
@@ -134,7 +134,7 @@ REFUSALS = [
             head(f"TRACE {path} HTTP/1.1", "Host: a"),
             405,
             "Method Not Allowed",
-            f"TRACE is not a method of this path; its methods are {allow}.",
+            f"TRACE is not allowed here; allowed methods: {allow}.",
             {"Allow": allow},
         )
         for path, allow in (("/items", COLLECTION), ("/items?limit=1", COLLECTION), ("/items/1", ITEM), ("/ui/", OTHER))
@@ -167,7 +167,7 @@ REFUSALS = [
         head(*POST, "Transfer-Encoding: gzip"),
         501,
         "Not Implemented",
-        "The only Transfer-Encoding understood here is chunked.",
+        "The only supported Transfer-Encoding is chunked.",
     ),
     Refusal(
         "another version",
@@ -190,7 +190,7 @@ def test_errors_of_nginx_itself_are_problems(lonely: Running, refusal: Refusal) 
 def test_a_service_that_is_down_is_a_502(lonely: Running, method: str) -> None:
     """Nobody behind the edge: 502, and when to come back."""
     answer = ask(lonely.port, method, "/items/1", b"{}", {"Content-Type": "application/json"})
-    detail = "The service behind this address did not answer. Try again in a moment."
+    detail = "The service did not respond. Try again in a moment."
     assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
 
 
@@ -207,7 +207,7 @@ def test_a_service_that_does_not_answer_is_a_504(tmp_path: Path) -> None:
     shorter = [("server.d/proxy.conf", "proxy_read_timeout 35s;", "proxy_read_timeout 200ms;")]
     with scripted(lambda *_: b"") as upstream, edge(tmp_path / "edge", upstream.port, shorter) as nginx:
         answer = ask(nginx.port, "GET", "/items")
-    detail = "The service behind this address did not answer in time. Try again in a moment."
+    detail = "The service did not respond in time. Try again in a moment."
     assert_problem(answer, 504, "Gateway Timeout", detail, **{"Retry-After": "1"})
 
 
@@ -223,7 +223,7 @@ def test_a_connection_that_is_never_made_is_a_502(tmp_path: Path) -> None:
         with edge(tmp_path / "edge", port, shorter) as nginx:
             answer = ask(nginx.port, "POST", "/items", b"{}")
         assert "upstream timed out" in nginx.err.read_text()
-    detail = "The service behind this address did not answer. Try again in a moment."
+    detail = "The service did not respond. Try again in a moment."
     assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
 
 
@@ -232,7 +232,7 @@ def test_an_answer_that_cannot_be_read_is_a_502(tmp_path: Path) -> None:
     broken = OK.replace(b"\r\n\r\n", b"\r\nX-Broken: \0\r\n\r\n")
     with scripted(lambda *_: broken) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
         answer = ask(nginx.port, "GET", "/items")
-    detail = "The service behind this address did not answer. Try again in a moment."
+    detail = "The service did not respond. Try again in a moment."
     assert_problem(answer, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
 
 
@@ -244,7 +244,7 @@ def test_the_rate_limit_answers_429_once_it_is_switched_on(tmp_path: Path, app: 
     with edge(tmp_path / "edge", app.port, switched_on) as nginx:
         answers = [ask(nginx.port, "GET", "/healthz") for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
-    detail = "Too many requests came from your address. Wait a moment and try again."
+    detail = "Too many requests from your IP address. Wait a moment and try again."
     assert_problem(answers[2], 429, "Too Many Requests", detail, **{"Retry-After": "1"})
 
 

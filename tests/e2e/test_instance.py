@@ -12,10 +12,10 @@ import pytest
 
 from app.settings import ROOT
 from tests.e2e.stack import Running, edge, free_port, post, service
-from tests.instance import refuse_to_write
+from tools.conformance.instance import refuse_to_write
 
 COUNT = re.compile(
-    r"^Round (\d+) of \d+, \d+ s: Schemathesis: (\d+) cases \((.*?)\), .* (\d+) wrong, seed (\d+)$", re.MULTILINE
+    r"^Round (\d+) of \d+, \d+ s: Schemathesis: (\d+) cases \((.*?)\), .* (\d+) failures, seed (\d+)$", re.MULTILINE
 )
 
 
@@ -105,9 +105,9 @@ def test_it_fails_where_the_contract_is_broken(tmp_path: Path, mode: str) -> Non
     with service(tmp_path, root=root, VALIDATE_RESPONSES="log") as running:
         done = _conformance(URL=_url(running), MODE=mode, CASES=20, ROUNDS=3, SEED=3, REPORTS=tmp_path / "reports")
     assert done.returncode != 0
-    assert "Its contract is not that of this checkout. It is held to the one that it serves." in done.stdout
+    assert "Its contract is not that of this checkout. It is tested against the one that it serves." in done.stdout
     assert "Response violates schema" in done.stdout
-    assert "It did not pass: what is wrong stands above. Repeat it with SEED=3 ROUNDS=1." in done.stderr
+    assert "The tests failed; see above. Repeat them with SEED=3 ROUNDS=1." in done.stderr
     assert len(COUNT.findall(done.stdout)) == 1
     assert "Response violates schema" in (tmp_path / "reports" / "seed-3" / "index.html").read_text()
 
@@ -120,7 +120,7 @@ def test_one_line_says_what_is_missing(gunicorn: Running) -> None:
         ({}, "Say which instance, as in: make conformance URL=http://127.0.0.1:8000"),
         ({"URL": nobody}, f"{nobody} cannot be reached: "),
         ({"URL": "example"}, "example cannot be reached: Invalid URL"),
-        ({"URL": other}, f"{other} is no instance of this service: /openapi.json is answered 404"),
+        ({"URL": other}, f"{other} is no instance of this service: /openapi.json has status 404"),
         ({"URL": _url(gunicorn), "MODE": "write"}, "invalid choice: 'write'"),
     ):
         done = _conformance(**variables)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import schemathesis
 
-from tests import conformance
 from tests.e2e.stack import Running, ask, free_port, post, service, wait_until
+from tools.conformance.configuration import configuration
+from tools.conformance.engine import run
 
 NAMES = ["b", "a", "B", "ä", "Z", "ß", "_", "é", "😀", "中", "a b", "-"]
 
@@ -117,4 +118,4 @@ def test_a_stopped_database_is_answered_503_and_served_again_after_its_start(
 def test_every_generated_request_is_answered_as_the_contract_says(gunicorn: Running) -> None:
     """All phases, all checks, none excluded, and not one failure."""
     url = f"http://127.0.0.1:{gunicorn.port}/openapi.json"
-    conformance.run(schemathesis.openapi.from_url(url, config=conformance.configuration()), max_examples=50)
+    run(schemathesis.openapi.from_url(url, config=configuration()), max_examples=50)

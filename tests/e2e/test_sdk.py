@@ -33,26 +33,25 @@ create_item: /items/1 201 "1" Desk lamp, Brass
 get_item: 200 "1" Desk lamp, Brass
 get_item: 304
 replace_item: 200 "2" Chair, no description
-replace_item: 412 Precondition Failed: The item's ETag is "2" now, which If-Match does not name. \
-Get the item and try again.
+replace_item: 412 Precondition Failed: If-Match does not match the current ETag "2".
 update_item: 200 "3" Chair, Oak
 update_item: 200 "4" Chair, no description
 delete_item: 204
 delete_item: 404 Not Found: There is no item 1.
 get_item: 404 Not Found: There is no item 1.
-create_item: 400 Bad Request: The request breaks its contract in 3 places; see errors.
-  /description must not have the character U+0000
+create_item: 400 Bad Request: The request has 3 violations; see errors.
+  /description must not contain the character U+0000
   /name must have at least 1 character; it has 0
-  /name must have more than white space, and no control characters (U+0000 to U+001F, U+007F)
+  /name must not be blank, and must not contain control characters (U+0000 to U+001F, U+007F)
 list_items: 400 Bad Request: limit: must be at least 1
   limit must be at least 1
+create_item: 413 Content Too Large: The body may have at most 65536 bytes.
 list_items: 10 pages, 1000 items, Item 1000 to Item 1
 """
 RUBY = """\
 create_item: 201 "1" Desk lamp, no description
 update_item: Brass
-replace_item: 412 Precondition Failed: The item's ETag is "2" now, which If-Match does not name. \
-Get the item and try again.
+replace_item: 412 Precondition Failed: If-Match does not match the current ETag "2".
 list_items: 400 Bad Request: limit: must be at least 1
   limit must be at least 1
 list_items: Desk lamp
@@ -135,6 +134,16 @@ def test_python_types_nothing_as_any() -> None:
         types.append(ast.unparse(function.returns))
     assert {"str", "NewItem", "ItemPatch", "Response[Item | Problem]", "list[Violation] | Unset"} <= set(types)
     assert [text for text in types if re.search(r"\bAny\b|\bobject\b", text)] == []
+
+
+def test_python_types_every_error_as_a_problem() -> None:
+    """A status that the operation does not list is the default."""
+    for file in sorted((PYTHON / "api").rglob("[a-z]*.py")):
+        assert "response_default = Problem.from_dict(" in file.read_text(), file
+        functions = (node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef))
+        (parse,) = (function for function in functions if function.name == "_parse_response")
+        assert parse.returns is not None
+        assert "Problem" in ast.unparse(parse.returns).split(" | ")
 
 
 def test_typescript_names_are_those_of_the_contract() -> None:

@@ -154,7 +154,7 @@ def test_a_text_that_no_cursor_is_is_400(client: ContractClient, text: str) -> N
 
 def test_what_a_cursor_is_made_of_is_said_in_words(client: ContractClient) -> None:
     """Not as a regular expression."""
-    assert_violations(_ask(client, "a=b"), {"parameter": "cursor", "detail": "must be a cursor out of a Link header"})
+    assert_violations(_ask(client, "a=b"), {"parameter": "cursor", "detail": "must be a cursor from a Link header"})
 
 
 @given(text=CURSOR_TEXT)

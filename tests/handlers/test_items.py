@@ -6,8 +6,8 @@ import pytest
 
 from tests.support import JSON, ContractClient, assert_item, assert_problem, assert_violations
 
-NAME_RULE = "must have more than white space, and no control characters (U+0000 to U+001F, U+007F)"
-MEMBERS = "is not a member here; the members are: description, name"
+NAME_RULE = "must not be blank, and must not contain control characters (U+0000 to U+001F, U+007F)"
+MEMBERS = "is not allowed here; allowed properties: description, name"
 ASTRAL = "𝔘"
 MERGE_PATCH = "application/merge-patch+json"
 WRITES = {"create_item": ("POST", "/items"), "replace_item": ("PUT", "/items/1"), "update_item": ("PATCH", "/items/1")}
@@ -203,7 +203,7 @@ def test_no_text_has_the_character_nul(client: ContractClient, write: str) -> No
     client.create()
     assert_violations(
         _write(client, write, {"name": "a\0", "description": "a\0b"}),
-        {"pointer": "/description", "detail": "must not have the character U+0000"},
+        {"pointer": "/description", "detail": "must not contain the character U+0000"},
         {"pointer": "/name", "detail": NAME_RULE},
     )
 

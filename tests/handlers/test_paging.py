@@ -153,7 +153,7 @@ def test_any_name_goes_through_link_and_back(client: ContractClient, name: str) 
 
 def test_the_longest_cursor_is_one_that_the_contract_allows(client: ContractClient) -> None:
     """80 characters of 4 bytes, or of 2 in JSON, both as filter and as key, and the largest id."""
-    longest = specification()["components"]["schemas"]["Cursor"]["maxLength"]
+    longest = specification()["components"]["schemas"]["PageCursor"]["maxLength"]
     for name in ("𝔘" * 80, '"' * 80, "\\" * 80):
         for _ in range(2):
             client.create(name)

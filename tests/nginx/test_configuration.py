@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from app import edge
 from app.pages import CONTENT_SECURITY_POLICY
-from contract.problems import title
+from contract.problems import status_title
 from tests.e2e.stack import NGINX_CONF, ROOT, configure, free_port
 from tests.support import ALLOW, PATHS, resolve, schema_errors, specification
 
@@ -42,8 +43,12 @@ class Directive:
 
 def parse(path: Path) -> tuple[Directive, ...]:
     """The directives of a file."""
-    tokens = (match for match in TOKEN.finditer(path.read_text()) if match.lastgroup)
-    return tuple(_directives(tokens))
+    return parse_text(path.read_text())
+
+
+def parse_text(text: str) -> tuple[Directive, ...]:
+    """The directives of a file's text."""
+    return tuple(_directives(match for match in TOKEN.finditer(text) if match.lastgroup))
 
 
 def _directives(tokens: Iterator[re.Match[str]]) -> Iterator[Directive]:
@@ -165,9 +170,12 @@ def test_the_request_id_is_that_of_the_contract() -> None:
 @pytest.mark.parametrize("suffix", ["", "?limit=1"])
 def test_the_allowed_methods_are_those_of_the_contract(path: str, suffix: str) -> None:
     """The `Allow` that nginx sends for TRACE, path by path."""
-    entries = table("$allowed_methods")
+    written = {d.name: d.arguments[0] for d in parse_text(edge.files(specification())["methods.conf"])}
     address = PATHS.get(path, path) + suffix
-    found = [allow for pattern, allow in entries.items() if pattern[0] == "~" and re.search(pattern[1:], address)]
+    found = [allow for pattern, allow in written.items() if re.search(pattern.removeprefix("~"), address)]
+    entries = table("$allowed_methods")
+    assert entries.keys() == {"default", "include"}
+    assert entries["include"] == "contract/methods.conf"
     assert (found or [entries["default"]]) == [ALLOW.get(path, "GET, HEAD, OPTIONS")]
 
 
@@ -175,7 +183,7 @@ def test_every_error_of_nginx_has_its_words() -> None:
     """A title, which is the one the service uses, and a sentence; and no words are left over."""
     titles, details = table("$problem_title"), table("$problem_detail")
     assert titles.keys() == details.keys() == statuses() | {"default"}
-    assert {code: title(int(code)) for code in statuses()} == {code: titles[code] for code in statuses()}
+    assert {code: status_title(int(code)) for code in statuses()} == {code: titles[code] for code in statuses()}
 
 
 @pytest.mark.parametrize("status", sorted(statuses()))

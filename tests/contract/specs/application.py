@@ -1,9 +1,8 @@
-"""Any spec with any handlers, served by either pipeline: `app/__init__.py` without items; and what tests say of it."""
+"""Any contract with any handlers, served; and the requests and responses that tests speak of."""
 
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,25 +11,11 @@ from typing import Any
 import httpx
 import yaml
 from connexion import FlaskApp
-from connexion.middleware import ConnexionMiddleware
-from connexion.middleware.exceptions import ExceptionMiddleware
-from connexion.middleware.response_validation import ResponseValidationMiddleware
-from connexion.middleware.routing import RoutingMiddleware
-from connexion.middleware.server_error import ServerErrorMiddleware
-from connexion.middleware.swagger_ui import SwaggerUIMiddleware
-from flask import Flask
 
-from contract import documents
-from contract.answers import StrictAnswers
-from contract.compiled import CompiledContract
-from contract.context import handler_context
-from contract.gateway import ErrorMap, Gateway
-from contract.handlers import TagResolver
-from contract.stock import FLASK_CONVERTERS, VALIDATORS, BareResponse, LenientRouting, StrictOperation
+import contract
 from tests.support import PROBLEM, TITLES, UNFORESEEN, ContractClient
 
 SPECS = Path(__file__).parent
-PIPELINES = ("compiled", "stock")
 REQUEST_ID = "asked-by-a-test"
 CONTENT_TYPE = "Content-Type"
 
@@ -41,62 +26,18 @@ def load(name: str) -> dict[str, Any]:
     return document
 
 
-def build(
-    spec: Mapping[str, Any],
-    handlers_package: str,
-    pipeline: str,
-    *,
-    enforce: bool = True,
-    executor: Executor | None = None,
-    errors: ErrorMap | None = None,
-    **options: Any,
-) -> FlaskApp:
-    """The application of a spec and a package of handlers. `options` are those of Connexion's `add_api()`."""
-    errors = errors or {}
-    replaced: dict[Any, list[Any]] = {
-        ServerErrorMiddleware: [lambda app: Gateway(app, errors)],
-        ExceptionMiddleware: [],
-        SwaggerUIMiddleware: [],
-        RoutingMiddleware: [LenientRouting],
-        ResponseValidationMiddleware: [StrictAnswers],
-    }
-    middlewares = [new for old in ConnexionMiddleware.default_middlewares for new in replaced.get(old, [old])]
-    application = FlaskApp(__name__, middlewares=middlewares, server_args={"static_folder": None})
-    flask_app: Flask = application.app
-    if pipeline == "compiled":
-        middlewares.insert(
-            0,
-            lambda app: CompiledContract(
-                app,
-                application_context=handler_context(flask_app),
-                errors=errors,
-                executor=executor,
-                enforce=enforce,
-            ),
-        )
-    flask_app.url_map.merge_slashes = False
-    flask_app.url_map.converters.update(FLASK_CONVERTERS)
-    flask_app.response_class = BareResponse
-    application.add_api(
-        dict(spec),
-        jsonifier=documents,
-        resolver=TagResolver(handlers_package),
-        strict_validation=True,
-        validate_responses=enforce,
-        validator_map=VALIDATORS,
-        **options,
-    )
-    application.middleware.apis[0].specification.operation_cls = StrictOperation
+def build(specification: Path | Mapping[str, Any], handlers: str, **options: Any) -> FlaskApp:
+    """The application of a contract and a package of handlers. `options` are those of `contract.install()`."""
+    application = FlaskApp(__name__, server_args={"static_folder": None})
+    contract.install(application, specification, handlers, **options)
     return application
 
 
 @dataclass
 class Service:
-    """A started application, and what was logged of its start."""
+    """A started application."""
 
     client: ContractClient
-    pipeline: str
-    said: list[str] = field(default_factory=list)
 
 
 class _Listener(logging.Handler):
@@ -124,16 +65,10 @@ def listening(logger: str, level: int = logging.INFO) -> Iterator[list[str]]:
 
 
 @contextmanager
-def serving(spec: str, pipeline: str, **options: Any) -> Iterator[Service]:
-    """One of the specs beside this file with its handlers, started."""
-    with listening("contract.compiled") as said:
-        application = build(load(spec), f"{__package__}.{spec}_handlers", pipeline, **options)
-        client = ContractClient(application)
-        client.__enter__()
-    try:
-        yield Service(client, pipeline, said)
-    finally:
-        client.__exit__()
+def serving(name: str, **options: Any) -> Iterator[Service]:
+    """One of the contracts beside this file with its handlers, started."""
+    with ContractClient(build(SPECS / f"{name}.yaml", f"{__package__}.{name}_handlers", **options)) as client:
+        yield Service(client)
 
 
 @dataclass(frozen=True)
@@ -207,7 +142,7 @@ def refused(*errors: tuple[str, str, str]) -> Reply:
     """400 with these violations: place, name, detail."""
     members = [{place: at, "detail": detail} for place, at, detail in errors]
     if len(errors) > 1:
-        return problem(400, f"The request breaks its contract in {len(errors)} places; see errors.", errors=members)
+        return problem(400, f"The request has {len(errors)} violations; see errors.", errors=members)
     ((place, at, detail),) = errors
     subject = f"{at}:" if at else {"pointer": "The body", "parameter": "The query string"}[place]
     return problem(400, f"{subject} {detail}", errors=members)
@@ -216,9 +151,3 @@ def refused(*errors: tuple[str, str, str]) -> Reply:
 def broken() -> Reply:
     """500 that tells nothing but the request id."""
     return problem(500, UNFORESEEN, request_id=REQUEST_ID)
-
-
-def essence(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
-    """What must be the same in both pipelines: all of it, but for the order of the headers and where its length is."""
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-length"]
-    return answer.status_code, sorted(headers), answer.content

@@ -61,6 +61,8 @@ def main(address: str) -> None:
         wrong = NewItem(name="", description="\0")
         print("create_item:", refused(create_item.sync_detailed(client=client, body=wrong)))
         print("list_items:", refused(list_items.sync_detailed(client=client, limit=0)))
+        large = NewItem(name="Desk lamp", description="x" * 65536)
+        print("create_item:", refused(create_item.sync_detailed(client=client, body=large)))
         for number in range(1, 1001):
             create_item.sync(client=client, body=NewItem(name=f"Item {number}"))
         found = list(pages(client))

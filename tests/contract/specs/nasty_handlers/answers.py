@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import connexion
@@ -25,9 +25,9 @@ CLOSED: list[str] = []
 GATE = threading.Event()
 
 
-def get_stock() -> Any:
-    """Asked for it."""
-    return {"thread": threading.current_thread() is threading.main_thread()}
+def get_forwarded(name: str) -> Any:
+    """Plain Connexion serves it: there is a Flask request."""
+    return {"name": name, "path": flask.request.path}, 200, {"Content-Type": JSON}
 
 
 def _raise(error: Exception) -> Any:
@@ -90,6 +90,13 @@ def get_answer(kind: str) -> Any:
     return ANSWERS[kind]()
 
 
+class Point(NamedTuple):
+    """A named tuple."""
+
+    x: int
+    y: int
+
+
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 VALUES: dict[str, Any] = {
     "datetime": {"moment": MOMENT},
@@ -97,6 +104,7 @@ VALUES: dict[str, Any] = {
     "decimal": {"number": Decimal("1.5")},
     "uuid": {"value": UUID(int=7)},
     "tuple": {"value": (1, 2)},
+    "named-tuple": {"value": Point(1, 2)},
     "nan": {"number": float("nan")},
     "any-nan": {"value": float("nan")},
     "big": {"value": 2**63 - 1},

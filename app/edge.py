@@ -1,0 +1,85 @@
+"""The part of nginx's configuration that follows from the contract: `python -m app.edge FOLDER`.
+
+The image's build writes it to nginx/contract/. See http.d/problem-details.conf and server.d/locations.conf there.
+"""
+
+import argparse
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from app import SPECIFICATION
+from app.specfile import SafeLoader
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+_HEAD = "# Written by `python -m app.edge` from openapi/items.yaml.\n"
+_PARAMETER = re.compile(r"\{[^}]*\}")
+
+
+def files(specification: Mapping[str, Any]) -> dict[str, str]:
+    """The configuration files of this contract, by name."""
+    paths = sorted(specification["paths"], key=_precedence)
+    methods = [_methods(path, specification["paths"][path]) for path in paths]
+    locations = [_location(path) for path in paths if _has_etag(specification, specification["paths"][path])]
+    return {"methods.conf": _HEAD + "".join(methods), "etags.conf": _HEAD + "".join(locations)}
+
+
+def write(folder: Path) -> None:
+    """Write the files of the service's contract into `folder`."""
+    specification = yaml.load(SPECIFICATION.read_bytes(), Loader=SafeLoader)  # noqa: S506 -- it is a safe one
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files(specification).items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _precedence(path: str) -> list[tuple[bool, str]]:
+    """Sort literal segments before templated ones: nginx takes the first expression that matches."""
+    return [("{" in segment, segment) for segment in path.split("/")]
+
+
+def _methods(path: str, item: Mapping[str, Any]) -> str:
+    """An entry of a map from the URL as the client sent it to the value of `Allow`."""
+    allowed = {method.upper() for method in item}.intersection(METHODS) | {"OPTIONS"}
+    if "GET" in allowed:
+        allowed.add("HEAD")
+    expression = _expression((quote(literal, safe="/:@!$&'()*+,;=~") for literal in _PARAMETER.split(path)), "[^/?]+")
+    return f'"~^{expression}(\\?|$)"  "{", ".join(sorted(allowed))}";\n'
+
+
+def _location(path: str) -> str:
+    """A location, which matches the decoded URL, whose responses are never compressed."""
+    return f'location ~ "^{_expression(_PARAMETER.split(path), "[^/]+")}$" {{\n    gzip off;\n    proxy_pass http://web;\n}}\n'
+
+
+def _expression(literals: Iterable[str], parameter: str) -> str:
+    return parameter.join(re.escape(literal).replace('"', r"\x22") for literal in literals)
+
+
+def _has_etag(specification: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+    """Whether a GET of this path has a response with an `ETag`."""
+    responses = item.get("get", {}).get("responses", {}).values()
+    return any(
+        name.lower() == "etag"
+        for response in responses
+        for name in _resolve(specification, response).get("headers", {})
+    )
+
+
+def _resolve(specification: Mapping[str, Any], node: Any) -> Any:
+    """The node itself, or what it refers to within the contract."""
+    while "$ref" in node:
+        steps = node["$ref"].removeprefix("#/").split("/")
+        node = specification
+        for step in steps:
+            node = node[step]
+    return node
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m app.edge", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    write(parser.parse_args().folder)

@@ -1,0 +1,106 @@
+"""The front door: installs a contract into a Connexion application."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from connexion import FlaskApp
+from starlette.types import ASGIApp
+
+from contract import connexion_internals, flask_internals
+from contract.serving import guards
+from contract.serving.compiler import Around, Compiler
+from contract.serving.exceptions import ErrorMap, Exceptions
+from contract.serving.forwarding import guarded
+from contract.serving.middleware import ContractMiddleware
+from contract.serving.operation import Runtime
+from contract.serving.routing import Router
+from contract.spec.document import ContractError, Document, load
+from contract.spec.handlers import find_handlers
+from contract.spec.operations import DEFAULT_BODY_LIMIT, Route, base_path, routes
+
+
+def install(  # noqa: PLR0913 -- each is a decision of the application
+    application: FlaskApp,
+    contract: Path | Document,
+    handlers: str,
+    *,
+    errors: ErrorMap | None = None,
+    executor: Executor | None = None,
+    enforce: bool = True,
+    around: Sequence[Around] = (),
+    connexion_options: Mapping[str, Any] | None = None,
+) -> None:
+    """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
+
+    `contract` is a file, or a document that is read already; `handlers` the package with a module for each tag.
+    `errors` says which exceptions have a problem of their own. Handlers run on the event loop, or on the threads of
+    `executor`. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
+    operations. `connexion_options` are those of Connexion's `add_api()`: `pythonic_params` and `security_map` concern
+    every operation, the others those with `x-pipeline: connexion`.
+
+    Raise `ContractError`, which lists everything that does not fit.
+    """
+    options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
+    guards.check(application)
+    document = load(contract)
+    found = routes(document, base_path(document), pythonic=options["pythonic_params"])
+    functions = _handlers(found, document, handlers)
+    runtime = _runtime(application, document, errors or {}, executor)
+    compiler = Compiler(document, runtime, enforce=enforce, around=around, security_map=options["security_map"])
+    router = Router(compiler.compile(found, functions))
+    if compiler.forwarded:
+        protected = {name: guarded(name, function) for name, function in functions.items()}
+        connexion_internals.add_forwarded(application, _forwarded(document, found), protected, **options)
+    flask_internals.prepare(application.app)
+    connexion_internals.build_stack(application, _outermost(application, compiler, router, runtime))
+    guards.refuse_additions(application)
+
+
+def _handlers(found: Sequence[Route], document: Document, package: str) -> dict[str, Any]:
+    operations = [operation for route in found for operation in route.operations.values()]
+    functions, faults = find_handlers(operations, document, package)
+    if faults:
+        raise ContractError.listing("The contract and the handlers disagree:", faults)
+    return functions
+
+
+def _runtime(application: FlaskApp, document: Document, errors: ErrorMap, executor: Executor | None) -> Runtime:
+    context = flask_internals.handler_context(application.app)
+    return Runtime(context, executor, Exceptions(errors), document.get("x-body-limit", DEFAULT_BODY_LIMIT))
+
+
+def _outermost(
+    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime
+) -> Callable[[ASGIApp], ContractMiddleware]:
+    """Return what makes the outermost middleware out of Connexion's."""
+
+    def make(connexion: ASGIApp) -> ContractMiddleware:
+        for operation in compiler.forwarded:
+            operation.app = connexion
+        return ContractMiddleware(
+            connexion,
+            router=router,
+            pages=connexion_internals.flask_asgi_app(application),
+            exceptions=runtime.exceptions,
+            body_limit=runtime.body_limit,
+            check_start=lambda: guards.check_flask(application),
+        )
+
+    return make
+
+
+def _forwarded(document: Document, found: Sequence[Route]) -> dict[str, Any]:
+    """Return the contract with the operations for Connexion only, in their order of precedence."""
+    paths: dict[str, Any] = {}
+    base = base_path(document)
+    for route in found:
+        path = route.path.removeprefix(base)
+        methods = {
+            op.method: document["paths"][path][op.method] for op in route.operations.values() if op.uses_connexion
+        }
+        if methods:
+            shared = document["paths"][path].get("parameters")
+            paths[path] = methods if shared is None else {"parameters": shared, **methods}
+    return {**document, "paths": paths}

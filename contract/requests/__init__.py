@@ -1,0 +1,1 @@
+"""Decodes and validates requests: headers, media types, parameters, bodies."""

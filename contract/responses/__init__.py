@@ -1,0 +1,1 @@
+"""Validates and encodes responses: handler results, headers, bodies."""

@@ -1,0 +1,1 @@
+"""Serves a contract: routing, operations, exceptions, and the middleware that every request passes first."""

@@ -1,0 +1,153 @@
+"""An operation of the contract at work: decode, validate, call the handler, validate, encode."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+
+from contract import connexion_internals
+from contract.media_types import Accept
+from contract.problems import Problem, bad_request
+from contract.requests.bodies import Body, check_length, limited, read_body, replayed
+from contract.requests.parameters import Parameters
+from contract.responses.encoder import Encoder
+from contract.responses.response import Response
+from contract.serving.exceptions import Exceptions
+from contract.serving.request import Interceptor, Request, Target, around
+
+Handler = Callable[..., Any]
+ApplicationContext = Callable[[], AbstractContextManager[Any]]
+_ALWAYS_READ = frozenset({b"x-request-id", b"accept", b"content-type", b"content-length", b"transfer-encoding"})
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an operation is compiled into."""
+
+    parameters: Parameters
+    body: Body | None
+    encoder: Encoder
+    accept: Accept
+    connexion_operation: Any
+    authenticate: connexion_internals.Authenticate | None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What all operations share. Without an executor, handlers run on the event loop."""
+
+    application_context: ApplicationContext
+    executor: Executor | None
+    exceptions: Exceptions
+    body_limit: int
+
+
+class CompiledOperation(Target):
+    """One operation, compiled. `respond` is the whole way of a request."""
+
+    def __init__(self, handler: Handler, parts: Parts, runtime: Runtime, interceptors: Sequence[Interceptor]) -> None:
+        self.header_names = _ALWAYS_READ | parts.parameters.header_names
+        self._handler = handler
+        self._is_async = inspect.iscoroutinefunction(handler)
+        self._on_loop = runtime.executor is None and not self._is_async
+        self._parts = parts
+        self._parameters = parts.parameters
+        self._encoder = parts.encoder
+        self._accept = parts.accept
+        self._connexion_operation = parts.connexion_operation
+        self._runtime = runtime
+        self._application_context = runtime.application_context
+        self._is_simple = parts.body is None and parts.authenticate is None
+        self._select_arguments = _argument_selector(handler, parts)
+        self.respond = around(self._with_problems, interceptors) if interceptors else self._respond
+
+    async def _respond(self, request: Request) -> Response:
+        """Serve a request. Raise `Problem` for what the contract does not allow."""
+        headers = request.headers
+        if b"accept" in headers:
+            self._accept.check(headers[b"accept"])
+        if self._is_simple and b"content-length" not in headers and b"transfer-encoding" not in headers:
+            arguments, violations = self._parameters.read(request.path_values, request.scope["query_string"], headers)
+        else:
+            arguments, violations = await self._receive(request)
+        if violations:
+            raise bad_request(violations)
+        request.arguments = arguments = self._select_arguments(arguments, request.context)
+        connexion_internals.bind_context(request.scope, request.receive, self._connexion_operation, request.context)
+        try:
+            if self._on_loop:
+                with self._application_context():
+                    result = self._handler(**arguments)
+            else:
+                result = await self._call_elsewhere(arguments)
+            return self._encoder.encode(result)
+        except Problem as problem:
+            return self._encoder.encode_problem(problem)
+
+    async def _receive(self, request: Request) -> tuple[dict[str, Any], list[Any]]:
+        """Authenticate the client and read the body; return the arguments and the violations."""
+        body, limit = self._parts.body, self._runtime.body_limit
+        headers = request.headers
+        reader = body.reader(headers) if body is not None else None
+        check_length(headers.get(b"content-length"), limit)
+        if self._parts.authenticate is not None:
+            request.receive = limited(request.receive, limit)
+            request.context = await self._parts.authenticate(request.scope, request.receive)
+        arguments, violations = self._parameters.read(request.path_values, request.scope["query_string"], headers)
+        if body is None:
+            request.receive = limited(request.receive, limit)
+            return arguments, violations
+        content = await read_body(request.receive, limit)
+        request.receive = replayed(content, request.receive)
+        violations += body.read(reader, content, headers, arguments)
+        return arguments, violations
+
+    async def _call_elsewhere(self, arguments: dict[str, Any]) -> Any:
+        """Call an async handler, or a plain one on a thread of the executor."""
+        if self._is_async:
+            with self._application_context():
+                return await self._handler(**arguments)
+        run = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._runtime.executor, run, self._call, arguments)
+
+    def _call(self, arguments: dict[str, Any]) -> Any:
+        with self._application_context():
+            try:
+                return self._handler(**arguments)
+            except StopIteration as error:  # no future can hold it
+                raise RuntimeError("the handler raised StopIteration") from error
+
+    async def _with_problems(self, request: Request) -> Response:
+        """Serve a request; exceptions become responses here, so that interceptors see them."""
+        try:
+            return await self._respond(request)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 -- as in the middleware, one step further in
+            return self._runtime.exceptions.response(error, request.scope)
+
+
+def _argument_selector(handler: Handler, parts: Parts) -> Callable[[dict[str, Any], Mapping[str, Any]], dict[str, Any]]:
+    """Return what selects the arguments that the handler takes, out of the request's and Connexion's."""
+    taken = inspect.signature(handler).parameters
+    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
+    declared = parts.parameters.arguments
+    if parts.body is not None:
+        declared = declared | {parts.body.argument} | parts.body.file_arguments
+    takes_declared = takes_all or declared <= taken.keys()
+
+    def select(arguments: dict[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+        if not context and takes_declared:
+            return arguments
+        arguments = {**arguments, **context}
+        if "context_" in taken:
+            arguments["context_"] = context
+        return arguments if takes_all else {name: arguments[name] for name in arguments if name in taken}
+
+    return select

@@ -1,0 +1,1 @@
+"""Reads a contract when the service starts: documents, operations, schemas, handlers."""

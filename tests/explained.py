@@ -1,0 +1,137 @@
+"""The table of explained differences between plain Connexion and this engine. ARCHITECTURE.md shows it.
+
+The first row that applies explains a difference. A difference that no row explains fails the test.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Applies = Callable[[Any, Any, Any], bool]
+"""Takes the request, plain Connexion's response and this engine's."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One difference: what plain Connexion does, what this engine does, and when that is."""
+
+    name: str
+    plain: str
+    engine: str
+    applies: Applies
+
+
+def _path(sent: Any) -> bytes:
+    return bytes(sent.target.partition(b"?")[0])
+
+
+def _header(sent: Any, *names: bytes) -> bool:
+    return any(name in names for name, _ in sent.headers)
+
+
+def _same_error(_sent: Any, plain: Any, engine: Any) -> bool:
+    headers = [dict(got.headers) for got in (plain, engine)]
+    return plain.status == engine.status >= 400 and headers[0] == headers[1]
+
+
+def _methods(_sent: Any, plain: Any, engine: Any) -> bool:
+    return engine.status == 405 and plain.status in (404, 405, 500)
+
+
+def _options(sent: Any, plain: Any, engine: Any) -> bool:
+    return sent.method == "OPTIONS" and engine.status == 204 and plain.status in (200, 404, 405)
+
+
+def _converters(sent: Any, plain: Any, engine: Any) -> bool:
+    return plain.status == 404 and engine.status in (400, 406, 415) and _path(sent).startswith(b"/items/")
+
+
+def _head(sent: Any, plain: Any, engine: Any) -> bool:
+    return sent.method == "HEAD" and plain.status == 500 and engine.status in (200, 304, 404, 412)
+
+
+def _limit(sent: Any, _plain: Any, engine: Any) -> bool:
+    return engine.status == 413 and sum(map(len, sent.body)) > 65536
+
+
+def _no_content(_sent: Any, plain: Any, engine: Any) -> bool:
+    without = {name: value for name, value in plain.headers.items() if name != "content-type"}
+    return plain.status == engine.status and engine.status in (204, 304) and without == engine.headers
+
+
+def _accept(sent: Any, _plain: Any, engine: Any) -> bool:
+    return engine.status == 406 and _header(sent, b"accept")
+
+
+def _chunked(sent: Any, plain: Any, _engine: Any) -> bool:
+    return bool(sent.body) and not sent.length and plain.status in (400, 500)
+
+
+def _media_type(_sent: Any, plain: Any, engine: Any) -> bool:
+    return engine.status == 415 and plain.status in (200, 201, 400, 404, 415, 500)
+
+
+def _media_type_spelling(sent: Any, plain: Any, engine: Any) -> bool:
+    return plain.status in (415, 500) and engine.status in (200, 201, 400, 404, 412) and _header(sent, b"content-type")
+
+
+def _unreadable(sent: Any, plain: Any, engine: Any) -> bool:
+    return bool(sent.body) and plain.status == 500 and bool(engine.status == 400)
+
+
+def _preconditions(sent: Any, plain: Any, engine: Any) -> bool:
+    return (
+        _header(sent, b"if-match", b"if-none-match") and plain.status in (200, 204) and engine.status in (304, 400, 412)
+    )
+
+
+def _pages(sent: Any, plain: Any, engine: Any) -> bool:
+    return _path(sent) == b"/" and plain.status in (404, 405) and engine.status in (200, 302, 405)
+
+
+def _slashes(sent: Any, plain: Any, engine: Any) -> bool:
+    return (
+        engine.status == 404
+        and (b"//" in sent.target or _path(sent).endswith((b"/", b"%0A", b"%2F")))
+        and plain.status != 404
+    )
+
+
+def _parameters(sent: Any, plain: Any, engine: Any) -> bool:
+    return (
+        b"?" in sent.target
+        and engine.status == 400
+        and plain.status in (200, 201, 204, 404)
+        and "errors" in engine.body
+    )
+
+
+def _json(sent: Any, plain: Any, engine: Any) -> bool:
+    return bool(sent.body) and engine.status == 400 and plain.status in (200, 201, 404)
+
+
+EXPLAINED: tuple[Row, ...] = (
+    Row("Methods", "`Allow` names the methods of one route; other methods are 404 where a converter refuses the path",
+        "405 with every method of the path in `Allow`", _methods),
+    Row("OPTIONS", "405", "204 with `Allow`, and `Accept-Patch` where there is PATCH (RFC 5789)", _options),
+    Row("HEAD", "500 where responses are validated: the body is missing", "the headers of GET", _head),
+    Row("Large bodies", "are read", "413 above `x-body-limit`", _limit),
+    Row("Accept", "is ignored", "406 when it excludes everything that can be sent", _accept),
+    Row("Chunked bodies", "are empty: WSGI sees no length", "are read", _chunked),
+    Row("Missing media type", "a body without Content-Type is taken for JSON, after the parameters",
+        "415, before anything else is validated", _media_type),
+    Row("Spelling of media types", "compared letter by letter, with their charset", "case and charset do not matter",
+        _media_type_spelling),
+    Row("Unreadable bodies", "500 for a body that is not UTF-8, or that JSON cannot represent", "400", _unreadable),
+    Row("Header parameters", "do not reach the handler: preconditions have no effect", "are arguments of the handler",
+        _preconditions),
+    Row("Path parameters", "404 for a value that its router cannot convert", "400 that names the parameter",
+        _converters),
+    Row("Responses without a body", "have a Content-Type", "have none", _no_content),
+    Row("Pages", "are not there: this service adds them", "`/` tells where things are", _pages),
+    Row("Slashes", "`//items` is `/items`, `/items/` is redirected", "both are 404", _slashes),
+    Row("Strict parameters", "`+1`, `1_0` and repeated parameters are accepted",
+        "JSON's own notation, each parameter once, UTF-8 only", _parameters),
+    Row("Strict JSON", "properties twice, NaN, unpaired surrogates are accepted", "400", _json),
+    Row("Errors", "one sentence about the first violation", "every violation, each with its place", _same_error),
+)  # fmt: skip
