@@ -1,1 +1,1 @@
-"""What developers and CI run, and no request ever reaches."""
+"""What developers and CI run, and no request ever meets."""

@@ -11,7 +11,7 @@ from contract.requests.strict_json import InvalidJSON
 from contract.requests.structures import ABSENT, Structures
 from contract.requests.styles import Query, style_of
 from contract.requests.values import SCALARS
-from contract.spec.document import Document
+from contract.spec.document import Document, Uncompilable
 from contract.spec.operations import Operation
 from contract.spec.schemas import Schemas
 from contract.spec.types import admitted, merged
@@ -95,6 +95,8 @@ class Parameters:
         self._headers = [(p.name.lower().encode(), p) for p in parameters if p.location == "header"]
         self._cookies = [p for p in parameters if p.location == "cookie"]
         by_name = {p.name: p for p in parameters if p.location == "path"}
+        if missing := [name for name in path if name not in by_name]:
+            raise Uncompilable(f"its path has the parameter {missing[0]}, which is not declared")
         self._path = [by_name[name] for name in path]
         self.header_names = frozenset([key for key, _ in self._headers] + [b"cookie"] * bool(self._cookies))
         self._known = frozenset(p.name for p in self._query) | queries

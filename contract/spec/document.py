@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 import yaml
@@ -64,7 +65,7 @@ def _target(document: Document, reference: str) -> Any:
         raise Uncompilable(f"the reference {reference} leads out of the contract's folder")
     node: Any = document
     for step in reference[2:].split("/") if len(reference) > 1 else ():
-        key = step.replace("~1", "/").replace("~0", "~")
+        key = unquote(step).replace("~1", "/").replace("~0", "~")  # RFC 6901 §6: a fragment is percent-encoded
         try:
             node = node[int(key)] if isinstance(node, list) else node[key]
         except (KeyError, IndexError, TypeError, ValueError):

@@ -59,11 +59,11 @@ def _differences(operation: Operation, document: Document, function: Handler) ->
         for name, parameter in signature.items()
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD and name not in extras
     }
-    for name in () if takes_all else declared.keys() - signature.keys():
+    for name in () if takes_all else sorted(declared.keys() - signature.keys()):
         yield f"the contract has the parameter {name}, the handler does not"
-    for name in taken.keys() - declared.keys():
+    for name in sorted(taken.keys() - declared.keys()):
         yield f"the handler has the parameter {name}, the contract does not"
-    for name in declared.keys() & taken.keys():
+    for name in sorted(declared.keys() & taken.keys()):
         if name not in given and taken[name].default is inspect.Parameter.empty:
             yield f"{name} is optional in the contract and has no default in the handler"
 

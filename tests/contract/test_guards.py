@@ -6,8 +6,10 @@ from typing import Any
 import flask
 import pytest
 from connexion import ConnexionMiddleware, FlaskApp
+from connexion.frameworks.starlette import FloatConverter, IntegerConverter
 from connexion.jsonifier import Jsonifier
 from flask.json.provider import DefaultJSONProvider
+from starlette.convertors import CONVERTOR_TYPES
 
 import contract
 from contract import ContractError
@@ -160,3 +162,13 @@ def test_the_middlewares_are_built_before_the_server_forks(handlers: Callable[[s
     application = _application()
     contract.install(application, document(CONTRACT), handlers(SOURCE))
     assert application.middleware.middleware_stack is not None
+
+
+def test_starlettes_convertors_stay_as_connexion_has_them(handlers: Callable[[str], str]) -> None:
+    """They are global: other applications of the process use them."""
+    before = dict(CONVERTOR_TYPES)
+    application = _application()
+    contract.install(application, document(CONTRACT), handlers(SOURCE))
+    kinds = {name: type(convertor) for name, convertor in CONVERTOR_TYPES.items()}
+    plain = {"int": IntegerConverter, "float": FloatConverter}
+    assert kinds == {name: type(convertor) for name, convertor in before.items()} | plain

@@ -193,7 +193,7 @@ DISAGREEMENTS: dict[str, tuple[str, str]] = {
         "handler handlers.items.drop_all has no operation with that operationId and the tag items",
     ),
     "a parameter is missing": (
-        "exec('def get_item(item_id): ...', vars(handlers.items))",
+        "exec('def get_item(item_id, if_match=None): ...', vars(handlers.items))",
         (
             "operation get_item (GET /items/{item_id}) and its handler handlers.items.get_item differ: "
             "the contract has the parameter if_none_match, the handler does not"

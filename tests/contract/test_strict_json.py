@@ -5,6 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract.problems import Problem, Violation
 from contract.requests import strict_json
@@ -148,6 +150,28 @@ def test_a_refusal_is_the_answer(client: ContractClient, body: bytes, detail: st
     answer = client.post("/items", content=body, headers={"Content-Type": "application/json"})
     assert_violations(answer, {"pointer": "", "detail": detail})
     assert client.get("/items").json() == []
+
+
+_CHARACTERS = st.text(st.sampled_from('a"\\{}[]:,1 é\ud83d'), max_size=6)
+_VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _CHARACTERS, st.lists(st.integers(), max_size=2))
+_BODIES = st.one_of(
+    st.dictionaries(_CHARACTERS, _VALUES, max_size=3).map(json.dumps).map(str.encode),
+    st.lists(st.tuples(_CHARACTERS, _VALUES), max_size=3).map(
+        lambda pairs: ("{" + ",".join(f"{json.dumps(k)}:{json.dumps(v)}" for k, v in pairs) + "}").encode()
+    ),
+    st.text(st.sampled_from('{}"a:,1 \\u0'), max_size=12).map(str.encode),
+    st.binary(max_size=8),
+)
+
+
+@given(body=_BODIES)
+def test_the_fast_path_parses_as_the_slow_one(body: bytes) -> None:
+    """What `parse_plain_object` returns, `parse_any` returns as well, of the same types."""
+    document = strict_json.parse_plain_object(body)
+    if document is not None:
+        parsed = strict_json.parse_any(body)
+        assert parsed == document
+        assert list(map(type, parsed.values())) == list(map(type, document.values()))
 
 
 def test_documents_leave_compact_in_utf_8_with_a_newline() -> None:

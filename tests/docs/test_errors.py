@@ -8,7 +8,7 @@ from functools import cache
 from gunicorn.asgi import protocol
 
 from app.settings import ROOT
-from contract.problems import status_title
+from contract.problems import Problem
 from db.errors import POSTGRESQL, SQLITE
 from tests.docs.markdown import read, spans, table
 from tests.support import PROBLEM, operations, resolve, specification
@@ -46,7 +46,7 @@ def _nginx(variable: str) -> dict[int, str]:
 
 def test_every_status_has_its_reason_phrase() -> None:
     """In ascending order, each once."""
-    assert {status: row[0] for status, row in _rows().items()} == {status: status_title(status) for status in _rows()}
+    assert {status: row[0] for status, row in _rows().items()} == {status: Problem(status, "").title for status in _rows()}
     assert list(_rows()) == sorted(_rows())
 
 

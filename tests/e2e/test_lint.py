@@ -1,4 +1,4 @@
-"""The lint of the contract notices what it is there for: each rule of the house, broken once on purpose."""
+"""The lint of the contract notices what it is there for: each rule of the project, broken once on purpose."""
 
 import json
 import os

@@ -1,6 +1,7 @@
 """A contract to edit, and what is said of the changes; shared by the tests of the contract diff."""
 
 from copy import deepcopy
+from enum import Enum
 from functools import reduce
 from typing import Any
 
@@ -12,7 +13,15 @@ from tools.contract_diff.operations import changes
 
 B, C = "breaking", "compatible"
 PUT = "paths /things/{id} put"
-GONE = object()
+
+
+class _Gone(Enum):
+    """In place of a value: the key is removed."""
+
+    GONE = "gone"
+
+
+GONE = _Gone.GONE
 TEXT = {"type": "string", "maxLength": 10}
 BASE: dict[str, Any] = yaml.safe_load("""
 openapi: 3.0.3

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from tools.contract_diff.documents import Contract, Node, Position, same
-from tools.contract_diff.keywords import Difference, Kind
+from tools.contract_diff.documents import Node, Position, same
+from tools.contract_diff.keywords import Kind
 from tools.contract_diff.schema import Schema
 from tools.contract_diff.schemas import compare
 
@@ -56,19 +56,11 @@ def required_changes(where: str, was: Node, now: Node, *, is_sent: bool) -> Iter
 def schema_changes(where: str, was: Node, now: Node, *, is_sent: bool) -> Iterator[Change]:
     """Compare the schemas of a parameter, a header or a media type."""
     breaking = SENT_BREAKS if is_sent else RECEIVED_BREAKS
-    for found in _differences(Schema.of(was["schema"]), Schema.of(now["schema"]), now.contract, is_sent=is_sent):
+    schemas = Schema.of(was["schema"]), Schema.of(now["schema"])
+    known = now.contract.known.setdefault(was.contract, {})
+    for found in compare(*schemas, is_response=not is_sent, known=known):
         place = f"{where}, {found.path}" if found.path else where
         yield Change(found.kind in breaking, place, found.text, found.position)
-
-
-def _differences(was: Schema, now: Schema, contract: Contract, *, is_sent: bool) -> list[Difference]:
-    """The differences of two schemas, which are compared once however many operations use them."""
-    old = was.nodes[0].contract
-    key = old, was.key, now.key, was.position(), now.position(), is_sent
-    if key not in contract.compared:
-        contract.compared[key] = list(compare(was, now, is_response=not is_sent))
-    found: list[Difference] = contract.compared[key]
-    return found
 
 
 def content_changes(where: str, was: Node, now: Node, *, is_sent: bool) -> Iterator[Change]:

@@ -67,8 +67,8 @@ class Contract:
     def __init__(self, name: str, root: Any, read: Read = lambda _: None, revision: str = "") -> None:
         self._read, self._revision, self._roots = read, revision, {name: root}
         self.root = Node(root, name, 1, self)
-        self.compared = dict[object, Any]()
-        """What was found already when schemas of this contract were compared with others."""
+        self.known = dict[Contract, dict[object, Any]]()
+        """What is known of differences to another contract, so that equal questions are answered once."""
 
     def target(self, reference: str, file: str) -> "Node | None":
         """What a reference in `file` leads to, or None. Other files are found from the folder of `file`."""

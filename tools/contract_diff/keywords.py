@@ -6,8 +6,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from tools.contract_diff.documents import Position, same, same_value
+from tools.contract_diff.numbers import NO_BOUND
 from tools.contract_diff.patterns import includes
-from tools.contract_diff.schema import NO_BOUND, SILENT, TYPES, Schema
+from tools.contract_diff.schema import SILENT, TYPES, Schema
 
 _TEXT, _NUMBER = frozenset({"string"}), frozenset({"integer", "number"})
 _APPLIES = {
@@ -44,22 +45,22 @@ class Kind(Enum):
 
 
 class Difference(NamedTuple):
-    """One difference at one path of a schema (properties with dots between them; `[]` is an array's element)."""
+    """One difference, and its path in a schema (properties with dots between them; `[]` is an array's element)."""
 
-    path: str
     kind: Kind
     text: str
     position: Position
+    path: str = ""
 
 
-def differences(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
+def differences(was: Schema, now: Schema) -> Iterator[Difference]:
     """Everything that the keywords of one value say differently."""
-    yield from _types(path, was, now)
-    yield from _enum(path, was, now)
-    yield from _lengths(path, was, now)
-    yield from _numbers(path, was, now)
-    yield from _texts(path, was, now)
-    yield from _unknown(path, was, now)
+    yield from _types(was, now)
+    yield from _enum(was, now)
+    yield from _lengths(was, now)
+    yield from _numbers(was, now)
+    yield from _texts(was, now)
+    yield from _unknown(was, now)
 
 
 def kind(*, fewer: bool, more: bool) -> Kind:
@@ -74,13 +75,13 @@ def position(was: Schema, now: Schema, keyword: str) -> Position:
     return was.position(keyword) if was.first(keyword) and not now.first(keyword) else now.position(keyword)
 
 
-def _types(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
+def _types(was: Schema, now: Schema) -> Iterator[Difference]:
     before, after = was.types(), now.types()
     if before != after:
         text = f"type was {_type_names(before)}, is {_type_names(after)}"
         change = kind(fewer=bool(before - after), more=bool(after - before))
         keyword = next((word for word in ("type", "nullable", "enum") if _moved(was, now, word)), "type")
-        yield Difference(path, change, text, position(was, now, keyword))
+        yield Difference(change, text, position(was, now, keyword))
 
 
 def _moved(was: Schema, now: Schema, keyword: str) -> bool:
@@ -92,38 +93,38 @@ def _type_names(types: frozenset[str]) -> str:
     return "any" if types == TYPES else " or ".join(shown) or "none"
 
 
-def _enum(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
+def _enum(was: Schema, now: Schema) -> Iterator[Difference]:
     before, after = was.enum(), now.enum()
     where = position(was, now, "enum" if was.first("enum") or now.first("enum") else "const")
     if before is None or after is None:
         if before is not after:
             change = Kind.WIDER if after is None else Kind.NARROWER
-            yield Difference(path, change, f"enum is {'gone' if after is None else 'new'}", where)
+            yield Difference(change, f"enum is {'gone' if after is None else 'new'}", where)
         return
     for value in _only(before, after):
-        yield Difference(path, Kind.NARROWER, f"the value {value!r} is gone", where)
+        yield Difference(Kind.NARROWER, f"the value {value!r} is gone", where)
     for value in _only(after, before):
-        yield Difference(path, Kind.WIDER, f"the value {value!r} is new", where)
+        yield Difference(Kind.WIDER, f"the value {value!r} is new", where)
 
 
 def _only(values: list[Any], others: list[Any]) -> list[Any]:
     return [value for value in values if not any(same_value(value, other) for other in others)]
 
 
-def _lengths(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
+def _lengths(was: Schema, now: Schema) -> Iterator[Difference]:
     for keyword in _applying(was, now, _MINIMA):
         low = [side.number(keyword, max) or 0 for side in (was, now)]
-        yield from _limit(path, keyword, (was, now), fewer=low[1] > low[0], more=low[1] < low[0])
+        yield from _limit(keyword, (was, now), fewer=low[1] > low[0], more=low[1] < low[0])
     for keyword in _applying(was, now, _MAXIMA):
         found = [side.number(keyword, min) for side in (was, now)]
         high = [float("inf") if number is None else number for number in found]
-        yield from _limit(path, keyword, (was, now), fewer=high[1] < high[0], more=high[1] > high[0])
+        yield from _limit(keyword, (was, now), fewer=high[1] < high[0], more=high[1] > high[0])
     for keyword in _applying(was, now, ("uniqueItems",)):
         unique = was.flag(keyword), now.flag(keyword)
-        yield from _limit(path, keyword, (was, now), fewer=unique[1] > unique[0], more=unique[1] < unique[0])
+        yield from _limit(keyword, (was, now), fewer=unique[1] > unique[0], more=unique[1] < unique[0])
 
 
-def _numbers(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
+def _numbers(was: Schema, now: Schema) -> Iterator[Difference]:
     for keyword in _applying(was, now, ("minimum", "maximum")):
         bounds = was.bound(keyword), now.bound(keyword)
         if bounds[0] != bounds[1]:
@@ -131,13 +132,13 @@ def _numbers(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
             change = Kind.NARROWER if bounds[1] > bounds[0] else Kind.WIDER
             exclusive = f"exclusive{keyword.capitalize()}"
             moved = exclusive if _moved(was, now, exclusive) and not _moved(was, now, keyword) else keyword
-            yield Difference(path, change, text, position(was, now, moved))
+            yield Difference(change, text, position(was, now, moved))
     for keyword in _applying(was, now, ("multipleOf",)):
         step = was.multiple_of(), now.multiple_of()
         if step[0] != step[1]:
             fewer = step[1] is not None and (step[0] is None or step[0] % step[1] != 0)
             more = step[0] is not None and (step[1] is None or step[1] % step[0] != 0)
-            yield from _limit(path, keyword, (was, now), fewer=fewer, more=more)
+            yield from _limit(keyword, (was, now), fewer=fewer, more=more)
 
 
 def _bound(schema: Schema, keyword: str) -> str:
@@ -148,22 +149,22 @@ def _bound(schema: Schema, keyword: str) -> str:
     return f"{value} (exclusive)" if bound.exclusive else str(value)
 
 
-def _texts(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
+def _texts(was: Schema, now: Schema) -> Iterator[Difference]:
     """Patterns, formats (some are known to include others) and the default."""
     for keyword in _applying(was, now, ("pattern",)):
         before, after = _patterns(was), _patterns(now)
         if before != after:
             fewer, more = not _include(after, before), not _include(before, after)
-            yield from _limit(path, keyword, (was, now), fewer=fewer, more=more)
+            yield from _limit(keyword, (was, now), fewer=fewer, more=more)
     for keyword in _applying(was, now, ("format",)):
         before, after = _formats(was), _formats(now)
         if before != after:
             fewer = not any((old, new) in _WIDER_FORMATS for old in before for new in after)
             more = not any((new, old) in _WIDER_FORMATS for old in before for new in after)
-            yield from _limit(path, keyword, (was, now), fewer=fewer and bool(after), more=more and bool(before))
+            yield from _limit(keyword, (was, now), fewer=fewer and bool(after), more=more and bool(before))
     before_and_after = [node.value if node else None for node in (was.first("default"), now.first("default"))]
     if not same_value(*before_and_after):
-        yield Difference(path, Kind.DEFAULT, _was_is("default", was, now), position(was, now, "default"))
+        yield Difference(Kind.DEFAULT, _was_is("default", was, now), position(was, now, "default"))
 
 
 def _patterns(schema: Schema) -> set[str]:
@@ -185,14 +186,14 @@ def _formats(schema: Schema) -> set[str]:
     return {node.text() for node in schema.children("format")} - _HINTS - {""}
 
 
-def _unknown(path: str, was: Schema, now: Schema) -> Iterator[Difference]:
+def _unknown(was: Schema, now: Schema) -> Iterator[Difference]:
     """What is not known here cannot be compared, only told apart."""
     known = _COMPARED - {"$ref"} | SILENT  # a `$ref` that is left leads nowhere
     for keyword in sorted({*was.keywords(), *now.keywords()} - known):
         before, after = was.children(keyword), now.children(keyword)
         if len(before) != len(after) or not all(map(same, before, after)):
             change = kind(fewer=bool(after), more=bool(before))
-            yield Difference(path, change, _was_is(keyword, was, now), position(was, now, keyword))
+            yield Difference(change, _was_is(keyword, was, now), position(was, now, keyword))
 
 
 def _applying(was: Schema, now: Schema, keywords: tuple[str, ...]) -> list[str]:
@@ -200,10 +201,10 @@ def _applying(was: Schema, now: Schema, keywords: tuple[str, ...]) -> list[str]:
     return [keyword for keyword in keywords if shared & _APPLIES[keyword]]
 
 
-def _limit(path: str, keyword: str, sides: tuple[Schema, Schema], *, fewer: bool, more: bool) -> Iterator[Difference]:
+def _limit(keyword: str, sides: tuple[Schema, Schema], *, fewer: bool, more: bool) -> Iterator[Difference]:
     if fewer or more:
         text = _was_is(keyword, *sides)
-        yield Difference(path, kind(fewer=fewer, more=more), text, position(*sides, keyword))
+        yield Difference(kind(fewer=fewer, more=more), text, position(*sides, keyword))
 
 
 def _was_is(keyword: str, was: Schema, now: Schema) -> str:

@@ -6,22 +6,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from tools.contract_diff.documents import Node, Position, same_value
+from tools.contract_diff.numbers import NO_BOUND, Bound, bounds, integer_bound, number
 
 TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
 SILENT = {"title", "description", "example", "examples", "externalDocs", "deprecated", "xml", "readOnly", "writeOnly"}
 """Keywords that allow the same values whatever they say."""
 BRANCHES = ("oneOf", "anyOf")
 Types = frozenset[str]
-
-
-class Bound(NamedTuple):
-    """The least number that is allowed, or the greatest with its sign changed; and whether it is excluded itself."""
-
-    value: float
-    exclusive: bool
-
-
-NO_BOUND = Bound(-math.inf, exclusive=False)
 
 
 class Union(NamedTuple):
@@ -131,20 +122,20 @@ class Schema:
 
     def number(self, keyword: str, choose: Callable[..., float]) -> float | None:
         """The strictest number that the parts have."""
-        numbers = [number for number in map(_number, self.children(keyword)) if number is not None]
+        numbers = [value for value in map(number, self.children(keyword)) if value is not None]
         return choose(numbers) if numbers else None
 
     def bound(self, keyword: str) -> Bound:
         """The strictest `minimum`, or `maximum` with its sign changed."""
         sign = 1 if keyword == "minimum" else -1
-        found = [bound for part in self.parts for bound in _bounds(part, keyword, sign)]
+        found = [bound for part in self.parts for bound in bounds(part, keyword, sign)]
         if self.types().isdisjoint({"number"}):
-            found = [_integer_bound(bound) for bound in found]
+            found = [integer_bound(bound) for bound in found]
         return max(found, default=NO_BOUND)
 
     def multiple_of(self) -> Fraction | None:
         """What a number must be a multiple of, over all parts."""
-        steps = [Fraction(str(step)) for step in map(_number, self.children("multipleOf")) if step is not None]
+        steps = [Fraction(str(step)) for step in map(number, self.children("multipleOf")) if step is not None]
         steps = [step for step in steps if step > 0]
         whole = "number" not in self.types()
         if whole:
@@ -182,8 +173,13 @@ class Pair(NamedTuple):
     now: Schema
     is_inverted: bool = False
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for pairs that differ in their path alone."""
+        return self.was.key, self.now.key, self.was.name, self.now.name, self.is_inverted
+
     def below(self, path: str, was: Schema, now: Schema) -> "Pair":
-        """A pair at a path that is given in full."""
+        """A pair one step further down."""
         return Pair(path, was, now, self.is_inverted)
 
 
@@ -225,24 +221,3 @@ def _enum(part: Node) -> list[Any] | None:
 
 def _has(values: list[Any], value: Any) -> bool:
     return any(same_value(value, other) for other in values)
-
-
-def _number(node: Node) -> float | None:
-    value = node.value
-    is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-    return value if is_number and not isinstance(value, bool) else None
-
-
-def _bounds(part: Node, keyword: str, sign: int) -> Iterator[Bound]:
-    """OpenAPI 3.0 excludes a bound with `true` beside it; later JSON Schema has a second number."""
-    excluding = part.own(f"exclusive{keyword.capitalize()}")
-    number, other = _number(part.own(keyword)), _number(excluding)
-    if number is not None:
-        yield Bound(sign * number, exclusive=excluding.is_true)
-    if other is not None:
-        yield Bound(sign * other, exclusive=True)
-
-
-def _integer_bound(bound: Bound) -> Bound:
-    whole = math.floor(bound.value) + 1 if bound.exclusive else math.ceil(bound.value)
-    return Bound(whole, exclusive=False)

@@ -31,26 +31,25 @@ def against_plain(pair: Pair, compare: Compare) -> list[Difference] | None:
     if fewer and more:
         return None
     change = Kind.NARROWER if fewer else Kind.WIDER if more else Kind.HINT
-    return [Difference(pair.path, change, f"{union.keyword} is {'gone' if was.unions else 'new'}", union.position)]
+    return [Difference(change, f"{union.keyword} is {'gone' if was.unions else 'new'}", union.position)]
 
 
 def differences(pair: Pair) -> Iterator[Difference | Pair]:
     """Compare unions in the order in which the schemas have them."""
-    path, was, now, _ = pair
+    _, was, now, _ = pair
     for before, after in zip(was.unions, now.unions, strict=False):
         if before.keyword != after.keyword:
             change = Kind.NARROWER if after.keyword == "oneOf" else Kind.WIDER
-            yield Difference(path, change, f"{before.keyword} is {after.keyword} now", after.position)
+            yield Difference(change, f"{before.keyword} is {after.keyword} now", after.position)
         yield from _branches(pair, before, after)
     shared = min(len(was.unions), len(now.unions))
     for union in was.unions[shared:]:
-        yield Difference(path, Kind.WIDER, f"{union.keyword} is gone", union.position)
+        yield Difference(Kind.WIDER, f"{union.keyword} is gone", union.position)
     for union in now.unions[shared:]:
-        yield Difference(path, Kind.NARROWER, f"{union.keyword} is new", union.position)
+        yield Difference(Kind.NARROWER, f"{union.keyword} is new", union.position)
 
 
 def _branches(pair: Pair, was: Union, now: Union) -> Iterator[Difference | Pair]:
-    path = pair.path
     before, after = list(was.branches), list(now.branches)
     for fits in (_are_named_alike, same, _are_unnamed):
         for old in list(before):
@@ -58,16 +57,16 @@ def _branches(pair: Pair, was: Union, now: Union) -> Iterator[Difference | Pair]
             if new is not None:
                 before.remove(old)
                 after.remove(new)
-                yield pair.below(_path(path, now, new), Schema.of(old), Schema.of(new))
+                yield pair.below(_path(now, new), Schema.of(old), Schema.of(new))
     for branch in before:
-        yield Difference(_path(path, was, branch), Kind.NARROWER, "is gone", branch.position)
+        yield Difference(Kind.NARROWER, "is gone", branch.position, _path(was, branch))
     for branch in after:
-        yield Difference(_path(path, now, branch), Kind.WIDER, "is new", branch.position)
+        yield Difference(Kind.WIDER, "is new", branch.position, _path(now, branch))
 
 
-def _path(path: str, union: Union, branch: Node) -> str:
+def _path(union: Union, branch: Node) -> str:
     number = next(number for number, other in enumerate(union.branches) if other is branch)
-    return f"{path} ({union.keyword} {_name(branch) or number})".lstrip()
+    return f"({union.keyword} {_name(branch) or number})"
 
 
 def _name(branch: Node) -> str:
