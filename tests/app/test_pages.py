@@ -10,7 +10,7 @@ import yaml
 
 from app import SPECIFICATION
 from app.pages import CONTENT_SECURITY_POLICY, UI_FILES
-from tests.support import MADE_REQUEST_ID, ContractClient, assert_problem, operations
+from tests.support import MADE_REQUEST_ID, PATHS, ContractClient, assert_problem, operations
 
 ASSET_TYPES = {
     "initialize.js": "text/javascript; charset=utf-8",
@@ -74,10 +74,9 @@ def test_anybody_else_at_the_root_is_told_where_things_are(client: ContractClien
     addresses = {
         "documentation": "/ui/",
         "openapi": "/openapi.json",
-        "items": "/items",
-        "healthz": "/healthz",
-        "readyz": "/readyz",
+        **{path.strip("/"): path for path in PATHS if "{" not in path},
     }
+    assert {"/items", "/healthz", "/readyz"} <= set(addresses.values())
     assert answer.json() == {"name": info["title"], "version": info["version"], **addresses}
     assert {client.get(address).status_code for address in addresses.values()} == {200}
     assert client.head("/", headers={"Accept": accept}).headers["Content-Length"] == str(len(answer.content))
