@@ -181,7 +181,7 @@ def test_a_connection_in_which_the_database_failed_is_closed(database: Database)
             assert ITEMS.page(another, "id", {}, None, 10) == []
 
 
-def test_nobody_gets_a_connection_that_somebody_has(database: Database) -> None:
+def test_a_connection_in_use_is_given_to_nobody_else(database: Database) -> None:
     """One after the other they get those that were left."""
     with database.read() as first, database.read() as second:
         assert first is not second

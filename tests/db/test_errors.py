@@ -166,7 +166,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lock(file: Path) -> Iterator[Callable[[], None]]:
-    """Takes the write lock of the database for somebody else."""
+    """Takes the write lock of the database in another connection."""
     connections: list[sqlite3.Connection] = []
 
     def take() -> None:
@@ -206,7 +206,7 @@ def test_a_database_that_takes_no_writes_is_read_only(database: Database, monkey
 
 
 def test_a_broken_rule_is_a_constraint(database: Database) -> None:
-    """Here, a rule that somebody added."""
+    """Here, a constraint that was added by hand."""
     with database.write() as connection:
         connection.exec_driver_sql("CREATE UNIQUE INDEX one_of_each ON items (name)")
     _add(database)
@@ -257,11 +257,11 @@ def database_of_client(application: FlaskApp) -> Database:
 
 def _assert_failure(client: ContractClient, method: str, expected: Failure) -> None:
     path, document = WRITES[method]
-    answer = client.request(method, path, json=document)
+    response = client.request(method, path, json=document)
     retry = {} if expected.retry_after is None else {"Retry-After": str(expected.retry_after)}
-    assert_problem(answer, expected.status, expected.detail, headers=retry)
-    assert not DRIVER_TEXT.search(answer.text)
-    assert ("Retry-After" in answer.headers) is (expected.retry_after is not None)
+    assert_problem(response, expected.status, expected.detail, headers=retry)
+    assert not DRIVER_TEXT.search(response.text)
+    assert ("Retry-After" in response.headers) is (expected.retry_after is not None)
 
 
 @each_write
@@ -293,11 +293,11 @@ def test_full_through_http(
     _with_pragma(monkeypatch, database_of_client, "PRAGMA max_page_count = 1")
     with pytest.raises(SQLAlchemyError):
         _add_many(database_of_client)
-    answers = (client.post("/items", json={"name": "x" * 80, "description": "y" * 200}) for _ in range(100))
-    answer = next(answer for answer in answers if answer.status_code != 201)
-    assert_problem(answer, 507, FULL.detail)
-    assert "Retry-After" not in answer.headers
-    assert not DRIVER_TEXT.search(answer.text)
+    responses = (client.post("/items", json={"name": "x" * 80, "description": "y" * 200}) for _ in range(100))
+    response = next(response for response in responses if response.status_code != 201)
+    assert_problem(response, 507, FULL.detail)
+    assert "Retry-After" not in response.headers
+    assert not DRIVER_TEXT.search(response.text)
     assert client.delete(f"/items/{item['id']}").status_code == 204
 
 
@@ -318,6 +318,6 @@ def test_what_is_not_in_the_table_is_a_500_without_driver_text(
     with database_of_client.write() as connection:
         connection.exec_driver_sql("DROP TABLE items")
     for method, (path, document) in WRITES.items():
-        answer = client.request(method, path, json=document)
-        assert answer.status_code == 500
-        assert not DRIVER_TEXT.search(answer.text)
+        response = client.request(method, path, json=document)
+        assert response.status_code == 500
+        assert not DRIVER_TEXT.search(response.text)

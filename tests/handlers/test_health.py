@@ -16,9 +16,9 @@ from tests.support import ContractClient, assert_problem
 UNREACHABLE = "The database cannot be reached. Try again in a moment."
 
 
-def _assert_ok(answer: httpx.Response) -> None:
-    assert (answer.status_code, answer.content) == (200, b'{"status":"ok"}\n')
-    assert answer.headers["Content-Type"] == "application/json"
+def _assert_ok(response: httpx.Response) -> None:
+    assert (response.status_code, response.content) == (200, b'{"status":"ok"}\n')
+    assert response.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -54,7 +54,7 @@ BREAKS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("kind", BREAKS)
-def test_a_database_that_cannot_answer_is_not_ready(
+def test_a_database_that_does_not_respond_is_not_ready(
     client: ContractClient, database: Database, settings: Settings, kind: str
 ) -> None:
     """503 with Retry-After, so that no request is sent here meanwhile; the process is alive all the same."""
@@ -63,20 +63,20 @@ def test_a_database_that_cannot_answer_is_not_ready(
     for beside in file.parent.glob(f"{file.name}-*"):
         beside.unlink()
     BREAKS[kind](file)
-    answer = client.get("/readyz")
-    assert_problem(answer, 503, answer.json()["detail"], headers={"Retry-After": "5"})
+    response = client.get("/readyz")
+    assert_problem(response, 503, response.json()["detail"], headers={"Retry-After": "5"})
     _assert_ok(client.get("/healthz"))
 
 
 def test_a_missing_table_is_not_ready(client: ContractClient, database: Database) -> None:
-    """The database answers, but not what is needed."""
+    """The database responds, but the table is missing."""
     with database.write() as connection:
         connection.exec_driver_sql("DROP TABLE items")
-    answer = client.get("/readyz")
-    assert_problem(answer, 503, answer.json()["detail"], headers={"Retry-After": "5"})
+    response = client.get("/readyz")
+    assert_problem(response, 503, response.json()["detail"], headers={"Retry-After": "5"})
 
 
-def test_a_database_that_answers_again_is_ready_again(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_responds_again_is_ready_again(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered."""
 
     def unreachable(_database: Database) -> None:

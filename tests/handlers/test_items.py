@@ -1,4 +1,4 @@
-"""Create, read, update and delete: the whole of each answer."""
+"""Create, read, update and delete: the whole of each response."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support import JSON, ContractClient, assert_item, assert_problem, assert_violations
 
 NAME_RULE = "must not be blank, and must not contain control characters (U+0000 to U+001F, U+007F)"
-MEMBERS = "is not allowed here; allowed properties: description, name"
+ALLOWED = "is not allowed here; allowed properties: description, name"
 ASTRAL = "𝔘"
 MERGE_PATCH = "application/merge-patch+json"
 WRITES = {"create_item": ("POST", "/items"), "replace_item": ("PUT", "/items/1"), "update_item": ("PATCH", "/items/1")}
@@ -20,14 +20,14 @@ def _write(client: ContractClient, write: str, document: Any, **headers: str) ->
     return client.request(method, path, json=document, headers=headers)
 
 
-def test_a_new_item_is_answered_as_stored(client: ContractClient) -> None:
+def test_a_new_item_is_returned_as_stored(client: ContractClient) -> None:
     """201, where it is, its version, and the whole item; both times are the same."""
-    answer = client.post("/items", json={"name": "Desk lamp", "description": "Brass"}, headers={"X-Request-Id": "r"})
-    item = assert_item(answer, 201, '"1"', id=1, name="Desk lamp", description="Brass")
+    response = client.post("/items", json={"name": "Desk lamp", "description": "Brass"}, headers={"X-Request-Id": "r"})
+    item = assert_item(response, 201, '"1"', id=1, name="Desk lamp", description="Brass")
     assert item["created_at"] == item["updated_at"]
-    assert dict(answer.headers) == {
+    assert dict(response.headers) == {
         "content-type": JSON,
-        "content-length": str(len(answer.content)),
+        "content-length": str(len(response.content)),
         "location": "/items/1",
         "etag": '"1"',
         "x-request-id": "r",
@@ -54,10 +54,10 @@ def test_names_need_not_be_unique(client: ContractClient) -> None:
 def test_an_item_is_read_as_it_was_created(client: ContractClient) -> None:
     """The same bytes, the same ETag."""
     created = client.post("/items", json={"name": "x"})
-    answer = client.get("/items/1")
-    assert_item(answer, 200, '"1"', **created.json())
-    assert answer.content == created.content
-    assert "Location" not in answer.headers
+    response = client.get("/items/1")
+    assert_item(response, 200, '"1"', **created.json())
+    assert response.content == created.content
+    assert "Location" not in response.headers
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
@@ -70,7 +70,7 @@ def test_an_item_that_is_not_there_is_404(client: ContractClient, method: str, i
     assert client.get("/items").json() == [item]
 
 
-def test_replacing_writes_everything_anew(client: ContractClient) -> None:
+def test_replacing_writes_everything_again(client: ContractClient) -> None:
     """The description, left out, becomes null; the id and the time of creation stay."""
     item = client.create("Desk lamp", "Brass")
     changed = assert_item(
@@ -103,8 +103,8 @@ def test_a_merge_patch_changes_what_it_names(
 ) -> None:
     """RFC 7396: absent stays, null clears; both media types mean the same."""
     item = client.create("Desk lamp", "Brass")
-    answer = client.patch("/items/1", content=patch, headers={"Content-Type": media_type})
-    changed = assert_item(answer, 200, '"2"', id=1, name=name, description=description, created_at=item["created_at"])
+    response = client.patch("/items/1", content=patch, headers={"Content-Type": media_type})
+    changed = assert_item(response, 200, '"2"', id=1, name=name, description=description, created_at=item["created_at"])
     assert changed["updated_at"] > item["updated_at"]
     assert_item(client.get("/items/1"), 200, '"2"', **changed)
 
@@ -113,8 +113,8 @@ def test_a_merge_patch_changes_what_it_names(
 def test_an_empty_patch_changes_nothing(client: ContractClient, media_type: str) -> None:
     """Not even the version."""
     item = client.create("Desk lamp", "Brass")
-    answer = client.patch("/items/1", content=b"{}", headers={"Content-Type": media_type})
-    assert_item(answer, 200, '"1"', **item)
+    response = client.patch("/items/1", content=b"{}", headers={"Content-Type": media_type})
+    assert_item(response, 200, '"1"', **item)
     assert_item(client.get("/items/1"), 200, '"1"', **item)
 
 
@@ -126,11 +126,11 @@ def test_a_name_cannot_be_null(client: ContractClient, write: str) -> None:
     assert client.get("/items/1").headers["ETag"] == '"1"'
 
 
-def test_deleting_answers_nothing(client: ContractClient) -> None:
+def test_deleting_returns_nothing(client: ContractClient) -> None:
     """204, with the request id alone; then it is gone."""
     client.create()
-    answer = client.delete("/items/1", headers={"X-Request-Id": "r"})
-    assert (answer.status_code, answer.content, dict(answer.headers)) == (204, b"", {"x-request-id": "r"})
+    response = client.delete("/items/1", headers={"X-Request-Id": "r"})
+    assert (response.status_code, response.content, dict(response.headers)) == (204, b"", {"x-request-id": "r"})
     assert_problem(client.get("/items/1"), 404, "There is no item 1.")
     assert client.get("/items").json() == []
 
@@ -166,8 +166,8 @@ def test_one_item_does_not_touch_another(client: ContractClient) -> None:
 def test_eighty_code_points_are_a_name(client: ContractClient, write: str, name: str) -> None:
     """Whatever they need in bytes or in UTF-16."""
     client.create()
-    answer = _write(client, write, {"name": name})
-    assert (answer.status_code, answer.json()["name"]) == (201 if write == "create_item" else 200, name)
+    response = _write(client, write, {"name": name})
+    assert (response.status_code, response.json()["name"]) == (201 if write == "create_item" else 200, name)
 
 
 @each_write
@@ -184,8 +184,8 @@ def test_eighty_one_are_not(client: ContractClient, write: str, name: str) -> No
 def test_two_hundred_code_points_are_a_description(client: ContractClient, write: str, description: str) -> None:
     """Of any text, the empty one too."""
     client.create()
-    answer = _write(client, write, {"name": "x", "description": description})
-    assert answer.json()["description"] == description
+    response = _write(client, write, {"name": "x", "description": description})
+    assert response.json()["description"] == description
 
 
 @each_write
@@ -209,12 +209,12 @@ def test_no_text_has_the_character_nul(client: ContractClient, write: str) -> No
 
 
 @each_write
-@pytest.mark.parametrize("member", ["id", "created_at", "updated_at", "version", "Name", ""])
-def test_other_members_are_refused(client: ContractClient, write: str, member: str) -> None:
+@pytest.mark.parametrize("name", ["id", "created_at", "updated_at", "version", "Name", ""])
+def test_other_properties_are_refused(client: ContractClient, write: str, name: str) -> None:
     """What the service owns is not for clients to write."""
     client.create()
-    answer = _write(client, write, {"name": "x", member: 1})
-    assert_violations(answer, {"pointer": f"/{member}", "detail": MEMBERS})
+    response = _write(client, write, {"name": "x", name: 1})
+    assert_violations(response, {"pointer": f"/{name}", "detail": ALLOWED})
 
 
 @each_write
@@ -242,8 +242,8 @@ def test_a_body_that_is_null_is_refused(client: ContractClient, write: str) -> N
     """It is not the same as none."""
     client.create()
     method, path = WRITES[write]
-    answer = client.request(method, path, content=b"null", headers={"Content-Type": JSON})
-    assert_violations(answer, {"pointer": "", "detail": "must be an object"})
+    response = client.request(method, path, content=b"null", headers={"Content-Type": JSON})
+    assert_violations(response, {"pointer": "", "detail": "must be an object"})
 
 
 @pytest.mark.parametrize("write", ["create_item", "replace_item"])

@@ -41,21 +41,21 @@ def _ordered(items: list[Item], sort: str) -> list[Item]:
     return sorted(items, key=lambda item: (item[key], item["id"]), reverse=sort.startswith("-"))
 
 
-def _pages(client: ContractClient, address: str, between: Callable[[], Any] = lambda: None) -> Iterator[list[Item]]:
+def _pages(client: ContractClient, url: str, between: Callable[[], Any] = lambda: None) -> Iterator[list[Item]]:
     for _ in range(1000):
-        answer = client.get(address)
-        assert answer.status_code == 200, answer.text
-        yield answer.json()
-        found = links(answer)
+        response = client.get(url)
+        assert response.status_code == 200, response.text
+        yield response.json()
+        found = links(response)
         if "next" not in found:
             return
-        address = found["next"]
+        url = found["next"]
         between()
     pytest.fail("There is no last page")
 
 
-def _walk(client: ContractClient, address: str, between: Callable[[], Any] = lambda: None) -> list[Item]:
-    return list(itertools.chain.from_iterable(_pages(client, address, between)))
+def _walk(client: ContractClient, url: str, between: Callable[[], Any] = lambda: None) -> list[Item]:
+    return list(itertools.chain.from_iterable(_pages(client, url, between)))
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_a_filter_walks_its_items_alone(client: ContractClient, items: list[Item
     """Exactly this name: neither another case nor another form of the same letter."""
     client.create(name)
     everything = [*items, client.get("/items/25").json()]
-    address = str(client.build_request("GET", "/items", params={"limit": 1, "sort": sort, "name": name}).url)
-    assert _walk(client, address) == _ordered([item for item in everything if item["name"] == name], sort)
+    url = str(client.build_request("GET", "/items", params={"limit": 1, "sort": sort, "name": name}).url)
+    assert _walk(client, url) == _ordered([item for item in everything if item["name"] == name], sort)
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(24, [24]), (25, [24]), (23, [23, 1]), (12, [12, 12]), (8, [8, 8, 8])])
@@ -95,19 +95,19 @@ def test_there_is_no_next_behind_the_last_item(
 def test_first_is_always_there_and_leads_to_the_beginning(client: ContractClient, items: list[Item]) -> None:
     """From every page, with the same limit, sort and filter."""
     first = "/items?limit=5&sort=-id"
-    address: str | None = first
-    while address:
-        found = links(client.get(address))
+    url: str | None = first
+    while url:
+        found = links(client.get(url))
         assert found["first"] == first
-        address = found.get("next")
+        url = found.get("next")
     assert client.get(first).json() == _ordered(items, "-id")[:5]
 
 
 def test_an_empty_database_has_one_empty_page(client: ContractClient) -> None:
     """A bare array and the way to the first page, which is where one is."""
-    answer = client.get("/items", headers={"X-Request-Id": "r"})
-    assert answer.content == b"[]\n"
-    assert dict(answer.headers) == {
+    response = client.get("/items", headers={"X-Request-Id": "r"})
+    assert response.content == b"[]\n"
+    assert dict(response.headers) == {
         "content-type": "application/json",
         "content-length": "3",
         "link": '</items?limit=50&sort=id>; rel="first"',
@@ -144,11 +144,11 @@ def test_another_sort_is_refused(client: ContractClient, sort: str) -> None:
 def test_any_name_goes_through_link_and_back(client: ContractClient, name: str) -> None:
     """Percent-encoded: nothing in it ends the header's parts, or is lost."""
     items = [client.create(name) for _ in range(3)]
-    answer = client.get("/items", params={"name": name, "limit": 1, "sort": "name"})
-    assert answer.headers["Link"].isascii()
-    for address in links(answer).values():
-        assert parse_qs(urlsplit(address).query, strict_parsing=True)["name"] == [name]
-    assert _walk(client, links(answer)["first"]) == items
+    response = client.get("/items", params={"name": name, "limit": 1, "sort": "name"})
+    assert response.headers["Link"].isascii()
+    for url in links(response).values():
+        assert parse_qs(urlsplit(url).query, strict_parsing=True)["name"] == [name]
+    assert _walk(client, links(response)["first"]) == items
 
 
 def test_the_longest_cursor_is_one_that_the_contract_allows(client: ContractClient) -> None:
@@ -157,10 +157,10 @@ def test_the_longest_cursor_is_one_that_the_contract_allows(client: ContractClie
     for name in ("𝔘" * 80, '"' * 80, "\\" * 80):
         for _ in range(2):
             client.create(name)
-        answer = client.get("/items", params={"name": name, "limit": 1, "sort": "-name"})
-        (cursor,) = parse_qs(urlsplit(links(answer)["next"]).query)["cursor"]
+        response = client.get("/items", params={"name": name, "limit": 1, "sort": "-name"})
+        (cursor,) = parse_qs(urlsplit(links(response)["next"]).query)["cursor"]
         assert len(cursor) + 20 <= longest
-        assert client.get(links(answer)["next"]).status_code == 200
+        assert client.get(links(response)["next"]).status_code == 200
 
 
 @pytest.mark.parametrize("sort", ["id", "-id"])
@@ -212,7 +212,7 @@ def test_a_cursor_leads_on_when_everything_it_knew_is_gone(
     client: ContractClient, items: list[Item], sort: str
 ) -> None:
     """A position is a place in the order, not an item."""
-    answer = client.get(f"/items?limit=5&sort={sort}")
-    for item in answer.json():
+    response = client.get(f"/items?limit=5&sort={sort}")
+    for item in response.json():
         client.delete(f"/items/{item['id']}")
-    assert _walk(client, links(answer)["next"]) == _ordered(items, sort)[5:]
+    assert _walk(client, links(response)["next"]) == _ordered(items, sort)[5:]
