@@ -21,6 +21,10 @@ help:  ## List all commands
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
+.venv/mutate: requirements/mutate.txt .venv/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutate.txt
+	touch $@
+
 .PHONY: run
 run: .venv/runtime  ## Set everything up and serve on http://127.0.0.1:8000 with SQLite
 	exec $(BIN)/gunicorn app:app
@@ -53,8 +57,8 @@ sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
 	touch $@
 
 .PHONY: mutate
-mutate: .venv/dev  ## Break the code on purpose, fault by fault, and show the test that catches each
-	$(BIN)/python -m tests.mutations
+mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='contract.media_types.*'
+	set -f; $(BIN)/python -m tools.mutation $(ARGS)
 
 .PHONY: e2e
 e2e: .venv/dev sdk/ready  ## Test as users meet it: Gunicorn, nginx, PostgreSQL, Chromium, Docker, clients (says what it skips)
@@ -110,6 +114,7 @@ lock: .venv/dev  ## Lock the dependencies of pyproject.toml in requirements/ (AR
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) pyproject.toml --output-file requirements/run.txt
 	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group dev --output-file requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt pyproject.toml --group dev --group mutate --output-file requirements/mutate.txt
 	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group bench --output-file requirements/bench.txt
 	$(COMPILE) --group fast --no-deps --output-file requirements/fast.txt
 	$(COMPILE) --group tools --output-file requirements/tools.txt
@@ -140,10 +145,14 @@ bench-memory: .venv-bench/ready  ## Watch the workers' memory under a long load
 bench-edge: .venv-bench/ready  ## Measure what nginx adds
 	$(BENCH)/python -m benchmarks.edge $(ARGS)
 
+.PHONY: bench-contract
+bench-contract: .venv-bench/ready  ## Measure what a contract's size costs at the start, up to 1,000 operations
+	$(BENCH)/python -m benchmarks.contract $(ARGS)
+
 .PHONY: profile
 profile: .venv-bench/ready  ## Show where a request's time goes
 	$(BENCH)/python -m benchmarks.profile $(ARGS)
 
 .PHONY: clean
 clean:  ## Remove what was set up; the database in var/ stays
-	rm -rf .venv .venv-bench .venv-tools node_modules sdk/ready sdk/python sdk/typescript .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf mutants .venv .venv-bench .venv-tools node_modules sdk/ready sdk/python sdk/typescript .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ The first row that applies explains a difference. A difference that no row expla
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 Applies = Callable[[Any, Any, Any], bool]
 """Takes the request, plain Connexion's response and this engine's."""
@@ -79,6 +80,18 @@ def _unreadable(sent: Any, plain: Any, engine: Any) -> bool:
     return bool(sent.body) and plain.status == 500 and bool(engine.status == 400)
 
 
+def _long_numbers(sent: Any, plain: Any, engine: Any) -> bool:
+    return bool(plain.status == 500 and engine.status < 500 and len(sent.target) > 4300)
+
+
+def _not_utf_8(sent: Any, plain: Any, engine: Any) -> bool:
+    try:
+        unquote_to_bytes(_path(sent)).decode()
+    except UnicodeDecodeError:
+        return bool(plain.status == 500 and engine.status < 500)
+    return False
+
+
 def _preconditions(sent: Any, plain: Any, engine: Any) -> bool:
     return (
         _header(sent, b"if-match", b"if-none-match") and plain.status in (200, 204) and engine.status in (304, 400, 412)
@@ -97,13 +110,12 @@ def _slashes(sent: Any, plain: Any, engine: Any) -> bool:
     )
 
 
-def _parameters(sent: Any, plain: Any, engine: Any) -> bool:
-    return (
-        b"?" in sent.target
-        and engine.status == 400
-        and plain.status in (200, 201, 204, 404)
-        and "errors" in engine.body
-    )
+def _parameters(_sent: Any, plain: Any, engine: Any) -> bool:
+    return engine.status == 400 and plain.status in (200, 201, 204, 404) and _violates(engine, "parameter")
+
+
+def _violates(engine: Any, source: str) -> bool:
+    return any(source in error for error in engine.body.get("errors", ()))
 
 
 def _json(sent: Any, plain: Any, engine: Any) -> bool:
@@ -122,6 +134,9 @@ EXPLAINED: tuple[Row, ...] = (
         "415, before anything else is validated", _media_type),
     Row("Spelling of media types", "compared letter by letter, with their charset", "case and charset do not matter",
         _media_type_spelling),
+    Row("Long numbers", "500 for more than 4,300 digits in a path or a query", "400 that names the parameter",
+        _long_numbers),
+    Row("Paths that are not UTF-8", "500", "400 that names the parameter", _not_utf_8),
     Row("Unreadable bodies", "500 for a body that is not UTF-8, or that JSON cannot represent", "400", _unreadable),
     Row("Header parameters", "do not reach the handler: preconditions have no effect", "are arguments of the handler",
         _preconditions),

@@ -153,7 +153,9 @@ def test_a_refusal_is_the_answer(client: ContractClient, body: bytes, detail: st
 
 
 _CHARACTERS = st.text(st.sampled_from('a"\\{}[]:,1 é\ud83d'), max_size=6)
-_VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _CHARACTERS, st.lists(st.integers(), max_size=2))
+_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), _CHARACTERS, st.lists(st.integers(), max_size=2)
+)
 _BODIES = st.one_of(
     st.dictionaries(_CHARACTERS, _VALUES, max_size=3).map(json.dumps).map(str.encode),
     st.lists(st.tuples(_CHARACTERS, _VALUES), max_size=3).map(

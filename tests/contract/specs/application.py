@@ -128,7 +128,7 @@ class Exchange:
     reply: Reply
 
     def __str__(self) -> str:
-        return self.name if len(self.name) < 200 else f"{self.name[:200]}…"
+        return self.name if len(self.name) < 200 else f"{self.name[:200]}..."
 
 
 def problem(status: int, detail: str, **members: Any) -> Reply:
