@@ -36,7 +36,9 @@ def test_nginx_and_gunicorn_serve_the_new_resources_as_the_contract_says(tmp_pat
         url = f"http://127.0.0.1:{nginx.port}/openapi.json"
         run(schemathesis.openapi.from_url(url, config=configuration()), max_examples=10)
 '''
-TESTS = "tests/openapi tests/db/test_statements.py tests/handlers/test_tags.py tests/handlers/test_gadgets.py"
+TESTS = (
+    "tests/openapi/test_{tables,rules,examples}.py tests/db/test_statements.py tests/handlers/test_{tags,gadgets}.py"
+)
 TOOLS = (".venv", ".venv-tools", "node_modules")
 needs_tools = pytest.mark.skipif(
     not (ROOT / ".venv-tools" / "ready").exists(), reason="the contract's lint is not set up (make .venv-tools/ready)"

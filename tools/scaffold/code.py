@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer
 from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 
+from app.settings import ROOT
 from tools.scaffold import examples
 from tools.scaffold.names import Names, ScaffoldError
 from tools.scaffold.properties import Property
@@ -81,12 +82,14 @@ def tests(names: Names, own: list[Property], sort: list[str]) -> str:
 
 
 def formatted(source: str, file: str) -> str:
-    """The source in the project's style."""
-    command = [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", file, "-"]
-    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
-    if done.returncode:
-        raise ScaffoldError([f"{file} cannot be formatted: {done.stderr.strip()}"])
-    return done.stdout
+    """The source in the project's style, with its imports in order."""
+    for options in (["check", "--fix", "--select", "I"], ["format"]):
+        command = [sys.executable, "-m", "ruff", *options, "--quiet", "--stdin-filename", file, "-"]
+        done = subprocess.run(command, cwd=ROOT, input=source, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
+        if done.returncode:
+            raise ScaffoldError([f"{file} cannot be formatted: {done.stderr.strip()}"])
+        source = done.stdout
+    return source
 
 
 def _constants(names: Names, own: list[Property]) -> dict[str, str]:
