@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer
 from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 
-from app.settings import ROOT
 from tools.scaffold import examples
 from tools.scaffold.names import Names, ScaffoldError
 from tools.scaffold.properties import Property
@@ -54,8 +53,10 @@ def handlers(names: Names, own: list[Property]) -> str:
     merged = {name: f"**{name}, " for name in constants}
     created = "{" + "".join(merged.values()) + "**body}" if merged else "body"
     replaced = "{**OPTIONAL, **body}" if "OPTIONAL" in merged else "body"
-    imported = ", ".join([names.plural.upper(), *sorted(constants)])
-    return render("handlers.py", names, imported=imported, created=created, replaced=replaced)
+    imported = ", ".join(sorted([names.plural.upper(), *constants]))
+    imports = sorted([("db.resources", "Values"), (f"db.{names.plural}", imported)])
+    lines = "\n".join(f"from {module} import {name}" for module, name in imports)
+    return render("handlers.py", names, imports=lines, created=created, replaced=replaced)
 
 
 def tests(names: Names, own: list[Property], sort: list[str]) -> str:
@@ -82,14 +83,12 @@ def tests(names: Names, own: list[Property], sort: list[str]) -> str:
 
 
 def formatted(source: str, file: str) -> str:
-    """The source in the project's style, with its imports in order."""
-    for options in (["check", "--fix", "--select", "I"], ["format"]):
-        command = [sys.executable, "-m", "ruff", *options, "--quiet", "--stdin-filename", file, "-"]
-        done = subprocess.run(command, cwd=ROOT, input=source, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
-        if done.returncode:
-            raise ScaffoldError([f"{file} cannot be formatted: {done.stderr.strip()}"])
-        source = done.stdout
-    return source
+    """The source in the project's style."""
+    command = [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", file, "-"]
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
+    if done.returncode:
+        raise ScaffoldError([f"{file} cannot be formatted: {done.stderr.strip()}"])
+    return done.stdout
 
 
 def _constants(names: Names, own: list[Property]) -> dict[str, str]:
