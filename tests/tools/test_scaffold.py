@@ -90,10 +90,11 @@ def test_everything_else_stays_as_it_was(folder: Path, schema: str, plural: str)
 def test_comments_within_the_schema_stay(folder: Path) -> None:
     """Those above a property, and those among its rules."""
     _write(folder, GADGET)
+    before = (folder / CONTRACT).read_text("utf-8")
     plan(folder, "gizmos").write(folder)
     text = (folder / CONTRACT).read_text("utf-8")
     for comment in ("# A schema with properties of every type", "# free text", "# long enough"):
-        assert text.count(comment) == 1
+        assert text.count(comment) == before.count(comment) > 0
 
 
 @pytest.mark.parametrize("plural", ["sprockets", "gizmos"])
@@ -223,7 +224,8 @@ def test_all_problems_are_listed_at_once_and_nothing_is_written(
     """One sentence each."""
     _write(
         folder,
-        "    Sprocket:\n      minProperties: 1\n      properties:\n        a: {type: string}\n        B: {type: boolean}\n",
+        "    Sprocket:\n      minProperties: 1\n      properties:\n"
+        "        a: {type: string}\n        B: {type: boolean}\n",
     )
     before = _contents(folder)
     assert main(["sprockets"], folder) == 1
@@ -337,12 +339,12 @@ def test_the_article_is_a_or_an(schema: str, article: str) -> None:
 @pytest.mark.parametrize(
     ("plural", "schema"),
     [
-        ("Sprockets", None),
+        ("Tags", None),
         ("blog-posts", None),
         ("class", None),
         ("x" * 31, None),
-        ("sprockets", None),
-        ("sprockets", "tag"),
+        ("tags", None),
+        ("tags", "tag"),
     ],
 )
 def test_a_name_that_cannot_be_one_is_refused(plural: str, schema: str | None) -> None:
