@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from connexion import FlaskApp
 
@@ -11,6 +12,9 @@ from app.settings import Settings
 from db.engine import Database
 from handlers.database import EXTENSION
 
+# No test depends on the speed of the machine.
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 pytest.register_assert_rewrite("tests.support")
 from tests.support import ContractClient  # noqa: E402  # after the line that makes its assertions speak
 
