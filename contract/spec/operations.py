@@ -68,8 +68,11 @@ class Operation:
 
     @property
     def uses_connexion(self) -> bool:
-        """Whether the contract leaves the operation to Connexion's own pipeline."""
-        return self.definition.get("x-pipeline") == "connexion"
+        """Whether the contract leaves the operation to Connexion. Raise `Uncompilable` for an unknown pipeline."""
+        pipeline = self.definition.get("x-pipeline")
+        if pipeline not in (None, "connexion"):
+            raise Uncompilable(f"x-pipeline is {pipeline!r}; the only value is 'connexion'")
+        return pipeline is not None
 
 
 @dataclass(frozen=True)

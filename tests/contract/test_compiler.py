@@ -97,6 +97,15 @@ def test_an_operation_that_asks_for_connexion_does_not_stop_the_start(serve: Ser
     assert [client.get(path).status_code for path in ("/a", "/c")] == [200, 200]
 
 
+def test_a_pipeline_that_does_not_exist_stops_the_start(handlers: Callable[[str], str]) -> None:
+    """A typing error does not choose the other one silently."""
+    text = (OPERATION % GOOD).replace("operationId: get_a", "operationId: get_a\n      x-pipeline: conexion")
+    with pytest.raises(
+        ContractError, match=r"get_a \(GET /a\): x-pipeline is 'conexion'; the only value is 'connexion'"
+    ):
+        build(document(text), handlers(SOURCE))
+
+
 def test_a_document_that_is_not_openapi_stops_the_start(handlers: Callable[[str], str]) -> None:
     """With every violation and the JSON Pointer to it."""
     broken = document(OPERATION % GOOD)

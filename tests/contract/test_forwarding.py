@@ -49,7 +49,7 @@ def get_json(id): return {"json": id}
 def get_named(id): return {"named": id}
 """
 FORWARDED = "x-pipeline: connexion"
-COMPILED = "x-pipeline: contract"
+COMPILED = "deprecated: false"
 
 
 @pytest.fixture(params=[(COMPILED, COMPILED), (COMPILED, FORWARDED), (FORWARDED, COMPILED), (FORWARDED, FORWARDED)])

@@ -11,7 +11,7 @@ _PROBLEMS = {"problem": 503, "problem-media-type": 418}
 
 
 def _faults() -> dict[str, Any]:
-    must = {"X-Must": "1"}  # new each time: stock adds to it
+    must = {"X-Must": "1"}
     return {
         "status": ({"id": 1}, 299, must),
         "empty-status": (None, 299, must),
