@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from db.schema import metadata
 
 BUSY_TIMEOUT_MS = 5000
-# https://sqlite.org/pragma.html: WAL lets readers read while one writes; FULL makes an answered write survive power
+# https://sqlite.org/pragma.html: WAL lets readers read while one writes; FULL makes an acknowledged write survive power
 # loss. busy_timeout comes first, so that the others wait for a lock too.
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -132,7 +132,7 @@ def prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
 
 
 def _use_wal(dbapi_connection: Any) -> None:
-    """Switch to WAL. While another process does so for the first time, SQLite answers busy without waiting."""
+    """Switch to WAL. While another process does so for the first time, SQLite reports busy without waiting."""
     end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:

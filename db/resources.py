@@ -147,7 +147,7 @@ def _page(
     table: Table,
     sort: str,
     filtered: Iterable[str],
-    positioned: bool,  # noqa: FBT001
+    positioned: bool,  # noqa: FBT001 -- a column of the table of pages
 ) -> Select[Any]:
     column, descending = sort.removeprefix("-"), sort.startswith("-")
     order = [table.c.id] if column == "id" else [table.c[column], table.c.id]
@@ -175,7 +175,7 @@ def _row_factories(names: Sequence[str]) -> _RowFactories:
     by_index = ", ".join(f"{name!r}: row[{index}]" for index, name in enumerate(names))
     by_name = ", ".join(f"{name!r}: row[{name!r}]" for name in names)
     return _RowFactories(
-        eval(f"lambda row: {{{by_index}}}"),  # noqa: S307 -- made of the names of columns, here and below
-        eval(f"lambda rows: [{{{by_index}}} for row in rows]"),  # noqa: S307
-        eval(f"lambda row: {{{by_name}}}"),  # noqa: S307
+        eval(f"lambda row: {{{by_index}}}"),  # noqa: S307 -- made of the names of columns
+        eval(f"lambda rows: [{{{by_index}}} for row in rows]"),  # noqa: S307 -- the same
+        eval(f"lambda row: {{{by_name}}}"),  # noqa: S307 -- the same
     )

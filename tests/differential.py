@@ -1,6 +1,6 @@
 """The same requests, sent to this engine and to plain, unmodified Connexion: where they differ, and why.
 
-Each has a database of its own. Where a difference is explained, both databases start anew, so that one difference does
+Each has a database of its own. Where a difference is explained, both databases start again, so that one difference does
 not lead to others.
 """
 
@@ -103,9 +103,9 @@ class Pair:
             assert row is not None, f"{sent}\nplain Connexion: {plain}\nthis engine:     {engine}"
             self.explained[row.name] += 1
             if sent.method not in _READING:
-                self.start_anew()
+                self.start_again()
 
-    def start_anew(self) -> None:
+    def start_again(self) -> None:
         """Give both databases the same items."""
         for database in self.databases:
             with database.write() as connection:
@@ -200,7 +200,7 @@ def both(folder: Path) -> Iterator[Pair]:
     loop = asyncio.new_event_loop()
     try:
         pair = Pair(plain_connexion(plain_database), engine, databases, loop)
-        pair.start_anew()
+        pair.start_again()
         yield pair
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())

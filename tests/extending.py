@@ -1,4 +1,4 @@
-"""`docs/extending.md`, followed to the letter: what it says to write is written, in a copy of the project."""
+"""The steps of `docs/extending.md`, for tests that take them in a copy of the project."""
 
 import re
 import shutil

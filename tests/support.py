@@ -314,8 +314,8 @@ def assert_item(response: httpx.Response, status: int, etag: str, **properties: 
 
 
 def links(response: httpx.Response) -> dict[str, str]:
-    """The addresses in `Link` by their relation (RFC 8288)."""
+    """The urls in `Link` by their relation (RFC 8288)."""
     found = re.findall(r'<([^>]*)>; rel="(\w+)"', response.headers["Link"])
-    assert ", ".join(f'<{address}>; rel="{relation}"' for address, relation in found) == response.headers["Link"]
+    assert ", ".join(f'<{url}>; rel="{relation}"' for url, relation in found) == response.headers["Link"]
     assert len({relation for _, relation in found}) == len(found)
-    return {relation: address for address, relation in found}
+    return {relation: url for url, relation in found}

@@ -50,7 +50,7 @@ class DocumentedResponse:
         self._content_type = (b"content-type", str(self.only).encode())
 
     def encode_usual(self, data: Any, status: int, headers: dict[str, str]) -> Response | None:
-        """Encode the usual result, which is valid to the letter; None for any other.
+        """Encode the usual result, which is valid exactly as it is; None for any other.
 
         Invariant: what this returns, `Encoder.encode_any` returns as well.
         """

@@ -18,7 +18,7 @@ from contract.spec.schemas import Schemas
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
 """Called once for each operation, when it is compiled: returns the code around it, or None for none."""
-_ADVICE = "mend the contract, or leave an operation to plain Connexion with x-pipeline: connexion"
+_ADVICE = "fix the contract, or leave an operation to plain Connexion with x-pipeline: connexion"
 
 
 class Compiler:

@@ -110,7 +110,7 @@ class Schemas:
         for reference in references:
             if reference not in self._by_reference:
                 schema = {**_reference(reference), "definitions": definitions}
-                self._by_reference[reference] = Schema(schema, partial(_is_valid_member, validator.is_valid, reference))
+                self._by_reference[reference] = Schema(schema, partial(_is_valid_in, validator.is_valid, reference))
 
     def _reachable(self, references: Iterable[str]) -> dict[str, Any]:
         """Return the definitions behind the references, and behind those in them."""
@@ -175,7 +175,7 @@ def _reference(reference: str) -> dict[str, str]:
     return {"$ref": f"#/definitions/{name}", "x-definition": reference}
 
 
-def _is_valid_member(is_valid: Callable[[Any], bool], name: str, value: Any) -> bool:
+def _is_valid_in(is_valid: Callable[[Any], bool], name: str, value: Any) -> bool:
     return is_valid({name: value})
 
 

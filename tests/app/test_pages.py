@@ -10,7 +10,7 @@ import yaml
 
 from app import SPECIFICATION
 from app.pages import CONTENT_SECURITY_POLICY, UI_FILES
-from tests.support import MADE_REQUEST_ID, ContractClient, assert_problem, operations
+from tests.support import MADE_REQUEST_ID, PATHS, ContractClient, assert_problem, operations
 
 ASSET_TYPES = {
     "initialize.js": "text/javascript; charset=utf-8",
@@ -74,10 +74,9 @@ def test_the_root_lists_urls_for_other_clients(client: ContractClient, accept: s
     urls = {
         "documentation": "/ui/",
         "openapi": "/openapi.json",
-        "items": "/items",
-        "healthz": "/healthz",
-        "readyz": "/readyz",
+        **{path.strip("/"): path for path in PATHS if "{" not in path},
     }
+    assert {"/items", "/healthz", "/readyz"} <= set(urls.values())
     assert response.json() == {"name": info["title"], "version": info["version"], **urls}
     assert {client.get(url).status_code for url in urls.values()} == {200}
     assert client.head("/", headers={"Accept": accept}).headers["Content-Length"] == str(len(response.content))

@@ -1,4 +1,4 @@
-"""Media types: `Accept` rules out what it names with q=0 or does not name; `Content-Type` is read whatever its case."""
+"""Media types: `Accept` excludes what it names with q=0 or does not name; `Content-Type` is read whatever its case."""
 
 import pytest
 

@@ -49,7 +49,7 @@ def test_every_such_operation_is_listed(handlers: Callable[[str], str]) -> None:
     )
     title, *lines = message.splitlines()
     assert title == (
-        "These operations cannot be compiled; mend the contract, or leave an operation to plain Connexion with "
+        "These operations cannot be compiled; fix the contract, or leave an operation to plain Connexion with "
         "x-pipeline: connexion:"
     )
     assert lines[0] == "  - get_a (GET /a): the reference #/components/schemas/None leads nowhere"

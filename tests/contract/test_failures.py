@@ -159,7 +159,7 @@ def test_a_problem_that_is_not_in_the_contract_is_a_500(
     assert said in record.getMessage()
 
 
-def test_every_violation_of_a_broken_answer_is_logged(
+def test_every_violation_of_a_broken_response_is_logged(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By operation and pointer, so that one look is enough."""
@@ -173,7 +173,7 @@ def test_every_violation_of_a_broken_answer_is_logged(
     assert "/load is not allowed here; allowed properties: status" in message
 
 
-def test_a_problem_that_a_handler_raises_is_the_answer(
+def test_a_problem_that_a_handler_raises_is_the_response(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Headers and all, without a word in the log."""
@@ -188,7 +188,7 @@ def test_a_problem_that_a_handler_raises_is_the_answer(
     assert [record for record in caplog.records if record.name.startswith("contract")] == []
 
 
-def test_no_answer_names_the_software(client: ContractClient) -> None:
+def test_no_response_names_the_software(client: ContractClient) -> None:
     """Neither the framework nor a path of the machine."""
     texts = [client.get(path).text for path in ("/nowhere", "/items?limit=x", "/items/0")]
     assert [

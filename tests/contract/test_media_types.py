@@ -1,4 +1,4 @@
-"""`Accept` and `Content-Type`: 406 when JSON is ruled out, 415 for what is not in the contract."""
+"""`Accept` and `Content-Type`: 406 when JSON is excluded, 415 for what is not in the contract."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ READING_PATHS = (
 
 
 @pytest.mark.parametrize("path", READING_PATHS)
-def test_head_answers_as_get_without_a_body(client: ContractClient, path: str) -> None:
+def test_head_responds_as_get_without_a_body(client: ContractClient, path: str) -> None:
     """RFC 9110 §9.3.2: the same status and the same headers, the length included."""
     client.create()
     sent = {"X-Request-Id": "same"}
@@ -58,7 +58,7 @@ def test_head_is_refused_as_get_is(client: ContractClient, query: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_options_answers_the_exact_allow(client: ContractClient, path: str) -> None:
+def test_options_has_the_exact_allow(client: ContractClient, path: str) -> None:
     """204, with the media types of patches where there are any (RFC 5789 §3.1)."""
     response = client.options(PATHS[path], headers={"X-Request-Id": "r"})
     assert (response.status_code, response.content) == (204, b"")
@@ -100,7 +100,7 @@ def test_a_long_unknown_path_is_not_repeated_whole(client: ContractClient) -> No
 
 
 @pytest.mark.parametrize("path", ["/items", "/items/1", "/healthz"])
-def test_a_wish_for_another_protocol_is_not_heard(client: ContractClient, path: str) -> None:
+def test_a_request_for_another_protocol_is_ignored(client: ContractClient, path: str) -> None:
     """RFC 9110 §7.8: a server may ignore Upgrade; the contract has no WebSockets."""
     client.create()
     plain = client.exchange("GET", path)

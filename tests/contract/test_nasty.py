@@ -18,7 +18,7 @@ from contract.spec.operations import Route, routes
 from tests.contract.specs.application import (
     SPECS,
     Exchange,
-    Reply,
+    Expected,
     Request,
     Service,
     broken,
@@ -45,31 +45,31 @@ NOT_A_FORM = "must match exactly one of the schemas that are allowed here"
 DEFAULTS = {"words": ["a"], "size": 3, "x_mode": "slow", "theme": "plain", "off": False, "maybe": 1, "shade": "-"}
 
 
-def _get(path: str, reply: Reply, *headers: tuple[str, str]) -> Exchange:
-    return Exchange(f"GET {path} {' '.join(map('='.join, headers))}".strip(), Request("GET", path, headers), reply)
+def _get(path: str, expected: Expected, *headers: tuple[str, str]) -> Exchange:
+    return Exchange(f"GET {path} {' '.join(map('='.join, headers))}".strip(), Request("GET", path, headers), expected)
 
 
 def _echo(path: str, *headers: tuple[str, str], **given: Any) -> Exchange:
-    return _get(path, Reply(200, given), *headers)
+    return _get(path, Expected(200, given), *headers)
 
 
-def _post(path: str, body: Any, reply: Reply | None = None) -> Exchange:
-    return Exchange(f"POST {path} {body}", Request("POST", path, body=body), reply or Reply(200, {"body": body}))
+def _post(path: str, body: Any, expected: Expected | None = None) -> Exchange:
+    return Exchange(f"POST {path} {body}", Request("POST", path, body=body), expected or Expected(200, {"body": body}))
 
 
-def _thing(reply: Reply | None = None, **properties: Any) -> Exchange:
-    return _post("/things", {"id": 1, **properties}, reply)
+def _thing(expected: Expected | None = None, **properties: Any) -> Exchange:
+    return _post("/things", {"id": 1, **properties}, expected)
 
 
-def _owned(name: str, reply: Reply, **properties: Any) -> Exchange:
-    return _post("/owned", {"name": name, "secret": "s", **properties}, reply)
+def _owned(name: str, expected: Expected, **properties: Any) -> Exchange:
+    return _post("/owned", {"name": name, "secret": "s", **properties}, expected)
 
 
-def _wrong(place: str, at: str, detail: str) -> Reply:
+def _wrong(place: str, at: str, detail: str) -> Expected:
     return refused((place, at, detail))
 
 
-def _element(name: str, detail: str) -> Reply:
+def _element(name: str, detail: str) -> Expected:
     return _wrong("parameter", name, detail)
 
 
@@ -175,11 +175,11 @@ PARAMETERS = [
     _echo("/files/a", file="a"),
     _echo("/files/%C3%A9%20b", file="é b"),
     _echo("/files/index", index=True),
-    _get("/files/a.json", Reply(200, {"json": "a"})),
+    _get("/files/a.json", Expected(200, {"json": "a"})),
     Exchange(
         "a fixed path's methods are its own",
         Request("DELETE", "/files/index"),
-        Reply(
+        Expected(
             405,
             problem(405, "DELETE is not allowed here; allowed methods: GET, HEAD, OPTIONS.").body,
             "application/problem+json",
@@ -204,8 +204,8 @@ BODIES = [
     _post("/shapes", {"kind": "square", "r": 1}, _wrong("pointer", "", NOT_A_FORM)),
     _post("/things", {}),  # its id is readOnly
     _post("/things", {"id": "x"}, _wrong("pointer", "/id", "must be an integer")),
-    _owned("good", Reply(200, {"id": 1, "name": "good", "parts": [{"number": 1, "title": "t"}]})),
-    _owned("good", Reply(200, {"id": 1, "name": "good", "parts": [{"number": 1, "title": "t"}]}), id=7),
+    _owned("good", Expected(200, {"id": 1, "name": "good", "parts": [{"number": 1, "title": "t"}]})),
+    _owned("good", Expected(200, {"id": 1, "name": "good", "parts": [{"number": 1, "title": "t"}]}), id=7),
     _post("/owned", {"name": "good"}, _wrong("pointer", "/secret", "is required")),
     _owned(
         "good",
@@ -267,21 +267,21 @@ BODIES = [
         _thing(formats={name: "not %% ~2 {x"})
         for name in ("uuid", "byte", "binary", "password", "own", "uri_reference", "json_pointer", "duration", "iri")
     ),
-    Exchange("one variant", Request("PATCH", "/variants", MERGE_PATCH, {"b": 1}), Reply(200, {"body": {"b": 1}})),
-    Exchange("the other variant", Request("PATCH", "/variants", (), {"a": 1}), Reply(200, {"body": {"a": 1}})),
+    Exchange("one variant", Request("PATCH", "/variants", MERGE_PATCH, {"b": 1}), Expected(200, {"body": {"b": 1}})),
+    Exchange("the other variant", Request("PATCH", "/variants", (), {"a": 1}), Expected(200, {"body": {"a": 1}})),
     Exchange(
         "a variant's schema",
         Request("PATCH", "/variants", MERGE_PATCH, {"a": 1}),
         _wrong("pointer", "/b", "is required"),
     ),
-    Exchange("a variant's missing body", Request("PATCH", "/variants", MERGE_PATCH), Reply(200, {"body": {}})),
-    _post("/maybe", b"", Reply(200, {"body": {}})),
-    Exchange("null", Request("POST", "/maybe", JSON, b"null"), Reply(200, {"body": None})),
-    Exchange("nothing where null may be", Request("POST", "/maybe", JSON, b""), Reply(200, {"body": None})),
+    Exchange("a variant's missing body", Request("PATCH", "/variants", MERGE_PATCH), Expected(200, {"body": {}})),
+    _post("/maybe", b"", Expected(200, {"body": {}})),
+    Exchange("null", Request("POST", "/maybe", JSON, b"null"), Expected(200, {"body": None})),
+    Exchange("nothing where null may be", Request("POST", "/maybe", JSON, b""), Expected(200, {"body": None})),
     Exchange(
         "a form",
         Request("POST", "/form?size=2", FORM, b"name=x&age=3"),
-        Reply(200, {"body": {"name": "x", "age": 3}, "size": 2}),
+        Expected(200, {"body": {"name": "x", "age": 3}, "size": 2}),
     ),
     Exchange(
         "a form's missing property", Request("POST", "/form", FORM, b"age=3"), _wrong("pointer", "/name", "is required")
@@ -309,7 +309,7 @@ BODIES = [
             [("Content-Type", "multipart/form-data; boundary=B")],
             b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n--B--\r\n',
         ),
-        Reply(200, {"body": {"name": "x"}}),
+        Expected(200, {"body": {"name": "x"}}),
     ),
     Exchange(
         "a form with a property twice",
@@ -326,13 +326,13 @@ BODIES = [
         Request("POST", "/upload", [("Content-Type", "multipart/form-data")], b"x"),
         _wrong("pointer", "", "has no boundary in its Content-Type"),
     ),
-    Exchange("a body's default", Request("PATCH", "/variants", MERGE_PATCH[:0]), Reply(200, {"body": {"a": 0}})),
-    Exchange("bytes", Request("POST", "/raw-body", BYTES, b"\x00\xff"), Reply(200, {"length": 2})),
+    Exchange("a body's default", Request("PATCH", "/variants", MERGE_PATCH[:0]), Expected(200, {"body": {"a": 0}})),
+    Exchange("bytes", Request("POST", "/raw-body", BYTES, b"\x00\xff"), Expected(200, {"length": 2})),
     Exchange("no bytes", Request("POST", "/raw-body", BYTES, b""), _wrong("pointer", "", "is required")),
     _post(
         "/context?",
         {"a": 1},
-        Reply(
+        Expected(
             200,
             {
                 "body": {"a": 1},
@@ -348,62 +348,62 @@ BODIES = [
         ),
     ),
 ]
-KIND_COUNTED = Reply(200, KIND, headers=COUNT)
+KIND_COUNTED = Expected(200, KIND, headers=COUNT)
 RESULTS = [
-    *(_get(f"/results/{kind}", Reply(200, KIND)) for kind in ("data", "one", "jsonify", "closing")),
+    *(_get(f"/results/{kind}", Expected(200, KIND)) for kind in ("data", "one", "jsonify", "closing")),
     *(
-        _get(f"/results/{kind}", Reply(201, KIND))
+        _get(f"/results/{kind}", Expected(201, KIND))
         for kind in ("status", "http-status", "make-response", "flask-in-tuple")
     ),
     *(
         _get(f"/results/{kind}", KIND_COUNTED)
         for kind in ("headers", "no-status", "number-header", "small-header", "werkzeug-headers", "flask")
     ),
-    _get("/results/all", Reply(200, KIND, headers=COUNT | {"X-Ratio": "0.5", "X-Done": "true", "X-Names": "a,b"})),
-    _get("/results/connexion", Reply(201, KIND, headers=COUNT)),
+    _get("/results/all", Expected(200, KIND, headers=COUNT | {"X-Ratio": "0.5", "X-Done": "true", "X-Names": "a,b"})),
+    _get("/results/connexion", Expected(201, KIND, headers=COUNT)),
     _get("/results/connexion-problem", problem(418, "Short.")),
     _get("/results/problem", problem(418, "Stout.")),
     _get("/results/connexion-error", problem(400, "No.")),
     _get("/results/abort", problem(404, "Nowhere.")),
-    _get("/results/default", Reply(503, KIND)),
+    _get("/results/default", Expected(503, KIND)),
     _get("/results/error", broken()),
     _get("/results/crlf", broken()),
-    _get("/values/datetime", Reply(200, {"moment": "2026-02-03T04:05:06+00:00"})),
-    _get("/values/date", Reply(200, {"day": "2026-02-03"})),
-    _get("/values/list", Reply(200, {"value": ["2026-02-03"]})),
-    _get("/values/decimal", Reply(200, {"number": 1.5})),
-    _get("/values/uuid", Reply(200, {"value": "00000000-0000-0000-0000-000000000007"})),
-    _get("/values/tuple", Reply(200, {"value": [1, 2]})),
-    _get("/values/big", Reply(200, {"value": 2**63 - 1})),
-    _get("/values/huge", Reply(200, {"value": [10**30, {"a": -HUGE}]})),
-    _get("/values/unicode", Reply(200, '{"value":"é😀\u2028</script>"}\n'.encode())),
-    _get("/values/keys", Reply(200, {"value": {"1": 2}})),
-    _get("/values/named-tuple", Reply(200, {"value": [1, 2]})),
+    _get("/values/datetime", Expected(200, {"moment": "2026-02-03T04:05:06+00:00"})),
+    _get("/values/date", Expected(200, {"day": "2026-02-03"})),
+    _get("/values/list", Expected(200, {"value": ["2026-02-03"]})),
+    _get("/values/decimal", Expected(200, {"number": 1.5})),
+    _get("/values/uuid", Expected(200, {"value": "00000000-0000-0000-0000-000000000007"})),
+    _get("/values/tuple", Expected(200, {"value": [1, 2]})),
+    _get("/values/big", Expected(200, {"value": 2**63 - 1})),
+    _get("/values/huge", Expected(200, {"value": [10**30, {"a": -HUGE}]})),
+    _get("/values/unicode", Expected(200, '{"value":"é😀\u2028</script>"}\n'.encode())),
+    _get("/values/keys", Expected(200, {"value": {"1": 2}})),
+    _get("/values/named-tuple", Expected(200, {"value": [1, 2]})),
     *(_get(f"/values/{kind}", broken()) for kind in ("nan", "too-huge", "set", "not-a-date")),
-    *(_get(f"/texts/{kind}", Reply(200, "café".encode(), TEXT)) for kind in ("str", "bytes")),
-    *(_get(f"/texts/{kind}", Reply(200, b"x", TEXT)) for kind in ("named", "flask")),
-    _get("/texts/generator", Reply(200, "aé".encode(), TEXT)),
-    _get("/texts/empty", Reply(200, b"", TEXT)),
-    _get("/texts/long-enough", Reply(200, "é".encode() * 100, TEXT)),
+    *(_get(f"/texts/{kind}", Expected(200, "café".encode(), TEXT)) for kind in ("str", "bytes")),
+    *(_get(f"/texts/{kind}", Expected(200, b"x", TEXT)) for kind in ("named", "flask")),
+    _get("/texts/generator", Expected(200, "aé".encode(), TEXT)),
+    _get("/texts/empty", Expected(200, b"", TEXT)),
+    _get("/texts/long-enough", Expected(200, "é".encode() * 100, TEXT)),
     *(_get(f"/texts/{kind}", broken()) for kind in ("long", "long-bytes", "long-flask")),
-    _get("/xml", Reply(200, b"<x/>", "application/xml; charset=utf-8")),
+    _get("/xml", Expected(200, b"<x/>", "application/xml; charset=utf-8")),
     *(
-        _get(f"/bytes/{kind}", Reply(200, b"\x00\xff", "application/octet-stream"))
+        _get(f"/bytes/{kind}", Expected(200, b"\x00\xff", "application/octet-stream"))
         for kind in ("bytes", "generator", "iterator", "list", "flask")
     ),
-    _get("/image", Reply(200, b"GIF", "image/gif")),
-    _get("/several/json", Reply(200, {"a": 1})),
-    _get("/several/vnd", Reply(200, {"v": 1}, "application/vnd.nasty+json")),
-    _get("/several/text", Reply(200, b"plain", TEXT)),
-    _get("/several/bytes", Reply(200, b"\x00", "application/octet-stream")),
+    _get("/image", Expected(200, b"GIF", "image/gif")),
+    _get("/several/json", Expected(200, {"a": 1})),
+    _get("/several/vnd", Expected(200, {"v": 1}, "application/vnd.nasty+json")),
+    _get("/several/text", Expected(200, b"plain", TEXT)),
+    _get("/several/bytes", Expected(200, b"\x00", "application/octet-stream")),
     *(_get(f"/several/{kind}", broken()) for kind in ("vnd-wrong", "dict")),
-    _get("/async/a", Reply(200, {"application": "application", "kind": "a"})),
+    _get("/async/a", Expected(200, {"application": "application", "kind": "a"})),
     _get("/async/problem", problem(418, "Stout.")),
-    *(_get(f"/results/{kind}", Reply(204)) for kind in ("none", "none-204", "no-content", "no-content-204")),
+    *(_get(f"/results/{kind}", Expected(204)) for kind in ("none", "none-204", "no-content", "no-content-204")),
     _get("/results/flask-request", broken()),
-    _get("/texts/charset", Reply(200, b"x", TEXT)),
-    _get("/forwarded/a", Reply(200, {"name": "a", "path": "/forwarded/a"})),
-    _get("/pieces", Reply(200, b"ab", TEXT)),
+    _get("/texts/charset", Expected(200, b"x", TEXT)),
+    _get("/forwarded/a", Expected(200, {"name": "a", "path": "/forwarded/a"})),
+    _get("/pieces", Expected(200, b"ab", TEXT)),
 ]
 FAULTS = {
     "status": "status 299 is not documented",
@@ -425,15 +425,15 @@ FAULTS = {
 }
 MUST = {"X-Must": "1"}
 LOGGED_ONLY = {  # what is sent although it is not in the contract
-    "status": Reply(299, {"id": 1}, headers=MUST),
-    "empty-status": Reply(299, headers=MUST),
-    "media-type": Reply(200, b"x", "text/csv; charset=utf-8", MUST),
-    "no-body": Reply(200, b"null\n", headers=MUST),
-    "missing-header": Reply(200, {"id": 1}),
-    "wrong-header": Reply(200, {"id": 1}, headers={"X-Must": "10"}),
-    "bad-json": Reply(200, b"{", headers=MUST),
-    "class": Reply(418, {"what": 1}),
-    "pieces": Reply(299, b"x" * 100, TEXT, MUST),
+    "status": Expected(299, {"id": 1}, headers=MUST),
+    "empty-status": Expected(299, headers=MUST),
+    "media-type": Expected(200, b"x", "text/csv; charset=utf-8", MUST),
+    "no-body": Expected(200, b"null\n", headers=MUST),
+    "missing-header": Expected(200, {"id": 1}),
+    "wrong-header": Expected(200, {"id": 1}, headers={"X-Must": "10"}),
+    "bad-json": Expected(200, b"{", headers=MUST),
+    "class": Expected(418, {"what": 1}),
+    "pieces": Expected(299, b"x" * 100, TEXT, MUST),
     "problem": problem(503, "Not in the contract."),
     "problem-media-type": problem(418, "Not in the contract."),
 }
@@ -456,7 +456,7 @@ def test_the_spec_is_one() -> None:
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=str)
 def test_a_response(service: Service, exchange: Exchange) -> None:
     """Whole, and the same on both pipelines."""
-    exchange.reply.check(exchange.request.put_to(service))
+    exchange.expected.check(exchange.request.put_to(service))
 
 
 def test_every_operation_is_asked() -> None:
@@ -478,7 +478,7 @@ def _route(path: str) -> Route | None:
 def test_a_default_is_new_for_every_request(service: Service) -> None:
     """A handler that spoils its list spoils it for itself."""
     for _ in range(3):
-        Reply(200, DEFAULTS).check(Request("GET", "/defaults").put_to(service))
+        Expected(200, DEFAULTS).check(Request("GET", "/defaults").put_to(service))
 
 
 def test_two_cookies_are_set(service: Service) -> None:
@@ -487,7 +487,7 @@ def test_two_cookies_are_set(service: Service) -> None:
     assert response.headers.get_list("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
 
 
-def test_an_answer_is_closed(service: Service) -> None:
+def test_a_response_is_closed(service: Service) -> None:
     """Flask's `call_on_close`: files are closed there."""
     results.CLOSED.clear()
     service.client.get("/results/closing")
@@ -502,7 +502,7 @@ def test_a_body_without_a_length_or_a_media_type_is_refused(service: Service) ->
 
 def test_a_handler_can_read_the_body_from_the_request(service: Service) -> None:
     """`await connexion.request.json()`."""
-    Reply(200, {"same": True}).check(Request("POST", "/reread", body={"a": 1}).put_to(service))
+    Expected(200, {"same": True}).check(Request("POST", "/reread", body={"a": 1}).put_to(service))
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -544,7 +544,7 @@ def test_a_broken_contract_can_be_only_logged(lenient: Service, kind: str) -> No
 
 
 class _Call:
-    """A request under way: what was sent so far."""
+    """A request in progress: what was sent so far."""
 
     def __init__(self, service: Service, path: str) -> None:
         self.sent: list[Any] = []
@@ -570,13 +570,13 @@ class _Call:
         await application(_scope("GET", path, ()), receive, send)
 
 
-def test_a_long_answer_does_not_hold_up_others(service: Service) -> None:
+def test_a_long_response_does_not_hold_up_others(service: Service) -> None:
     """Several streams are open, and another request is responded."""
     results.GATE.clear()
     calls = [_Call(service, "/stream") for _ in range(3)]
     try:
         assert all(call.begun.wait(5) for call in calls)
-        Reply(200, {"file": "a"}).check(Request("GET", "/files/a").put_to(service))
+        Expected(200, {"file": "a"}).check(Request("GET", "/files/a").put_to(service))
         assert not any(call.future.done() for call in calls)
     finally:
         results.GATE.set()
@@ -606,7 +606,7 @@ def test_handlers_run_on_an_executors_threads_and_no_others(threaded: Service) -
 @pytest.mark.parametrize("exchange", RESULTS, ids=str)
 def test_a_response_from_an_executor(threaded: Service, exchange: Exchange) -> None:
     """Is no other."""
-    exchange.reply.check(exchange.request.put_to(threaded))
+    exchange.expected.check(exchange.request.put_to(threaded))
 
 
 @pytest.mark.parametrize("where", ["service", "threaded"])

@@ -9,7 +9,7 @@ from contract import ContractError
 from contract.connexion_internals import argument_name
 from tests.contract.specs.application import (
     SPECS,
-    Reply,
+    Expected,
     Request,
     Service,
     build,
@@ -61,18 +61,18 @@ def test_the_spec_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "reply"),
+    ("request_", "expected"),
     [
-        (Request("GET", "/items/7/n"), Reply(200, NOTHING)),
-        (Request("GET", f"/items/7/n{QUERY}", HEADERS), Reply(200, GIVEN)),
-        (Request("GET", f"/all/7/n{QUERY}", HEADERS), Reply(200, GIVEN)),
+        (Request("GET", "/items/7/n"), Expected(200, NOTHING)),
+        (Request("GET", f"/items/7/n{QUERY}", HEADERS), Expected(200, GIVEN)),
+        (Request("GET", f"/all/7/n{QUERY}", HEADERS), Expected(200, GIVEN)),
         (
             Request("GET", "/all/7/n"),
-            Reply(200, {"item_id": 7, "node_id": "n", "page_size": 20, "format_": "wide"}),
+            Expected(200, {"item_id": 7, "node_id": "n", "page_size": 20, "format_": "wide"}),
         ),
         (
             Request("POST", "/items/7/n", body={"fooBar": 1}),
-            Reply(200, NOTHING | {"new_item": {"fooBar": 1}}),
+            Expected(200, NOTHING | {"new_item": {"fooBar": 1}}),
         ),
         (
             Request("GET", "/items/x/n?page_size=1&pageSize=x"),
@@ -86,10 +86,10 @@ def test_the_spec_is_one() -> None:
     ids=["defaults", "all", "any arguments", "any arguments' defaults", "a body", "violations"],
 )
 def test_handlers_have_pythons_names_and_clients_the_contracts(
-    pythonic: Service, request_: Request, reply: Reply
+    pythonic: Service, request_: Request, expected: Expected
 ) -> None:
     """In arguments and in violations."""
-    reply.check(request_.put_to(pythonic))
+    expected.check(request_.put_to(pythonic))
 
 
 def test_the_handlers_must_have_the_names_of_the_option() -> None:

@@ -16,7 +16,7 @@ def mounted(application: FlaskApp) -> Iterator[ContractClient]:
 
 
 def test_location_and_link_have_the_prefix(mounted: ContractClient) -> None:
-    """They are relative to the address that the client knows."""
+    """They are relative to the URL that the client knows."""
     assert mounted.post("/api/items", json={"name": "x"}).headers["Location"] == "/api/items/1"
     assert links(mounted.get("/api/items?limit=1"))["first"].startswith("/api/items?")
 
@@ -38,5 +38,7 @@ def test_the_way_to_the_ui(mounted: ContractClient, path: str, status: int) -> N
 
 def test_the_root_tells_where_things_are(mounted: ContractClient) -> None:
     """Below the prefix."""
-    addresses = [value for value in mounted.get("/api/").json().values() if value.startswith("/")]
-    assert addresses == ["/api/ui/", "/api/openapi.json", "/api/items", "/api/healthz", "/api/readyz"]
+    urls = [value for value in mounted.get("/api/").json().values() if value.startswith("/")]
+    static = [f"/api{path}" for path in PATHS if "{" not in path]
+    assert urls == ["/api/ui/", "/api/openapi.json", *static]
+    assert {"/api/items", "/api/healthz", "/api/readyz"} <= set(static)

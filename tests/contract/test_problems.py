@@ -12,19 +12,19 @@ def _body(problem: Problem) -> Any:
     return json.loads(problem.body())
 
 
-def test_a_problem_has_four_members() -> None:
+def test_a_problem_has_four_properties() -> None:
     """type, title, status, detail, in this order, and a newline at the end."""
     body = b'{"type":"about:blank","title":"Not Found","status":404,"detail":"There is no item 7."}\n'
     assert Problem(404, "There is no item 7.").body() == body
 
 
-def test_extension_members_come_last() -> None:
+def test_extensions_come_last() -> None:
     """RFC 9457 §3.2."""
     problem = Problem(500, "x", extensions={"request_id": "r1"})
     assert list(_body(problem).items())[-1] == ("request_id", "r1")
 
 
-def test_headers_are_kept_for_the_answer() -> None:
+def test_headers_are_kept_for_the_response() -> None:
     """`Allow`, `ETag`, `Retry-After`."""
     assert Problem(405, "x", headers={"Allow": "GET"}).headers == {"Allow": "GET"}
 

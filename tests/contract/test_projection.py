@@ -99,7 +99,7 @@ def test_what_is_ruled_out_stays_so() -> None:
     assert not _compiled(schema).is_valid({"id": 1})
 
 
-def test_a_member_may_be_called_required() -> None:
+def test_a_property_may_be_called_required() -> None:
     """Names are no keywords."""
     schema = {"properties": {"required": {"type": "string"}, "properties": ID}, "required": ["properties", "required"]}
     assert _missing(schema, {}, response=False) == ["required"]

@@ -32,7 +32,7 @@ RESULTS: dict[str, Callable[..., httpx.Response]] = {
 
 
 @pytest.mark.parametrize("kind", RESULTS)
-def test_every_answer_has_the_clients_request_id(client: ContractClient, kind: str) -> None:
+def test_every_response_has_the_clients_request_id(client: ContractClient, kind: str) -> None:
     """Once."""
     client.create()
     response = RESULTS[kind](client, headers={"X-Request-Id": "abc-1"})
@@ -40,7 +40,7 @@ def test_every_answer_has_the_clients_request_id(client: ContractClient, kind: s
 
 
 @pytest.mark.parametrize("kind", RESULTS)
-def test_every_answer_has_a_made_request_id_otherwise(client: ContractClient, kind: str) -> None:
+def test_every_response_has_a_made_request_id_otherwise(client: ContractClient, kind: str) -> None:
     """32 hexadecimal digits, others each time."""
     first, second = (RESULTS[kind](client, headers={}).headers["X-Request-Id"] for _ in range(2))
     assert MADE_REQUEST_ID.fullmatch(first)
@@ -51,7 +51,7 @@ def test_every_answer_has_a_made_request_id_otherwise(client: ContractClient, ki
 @pytest.mark.parametrize(
     "given", ["a", "x" * 64, "0b9b2c5e-6f7a-4d8e-9c1a-2b3c4d5e6f70", "Root=1-67891233-abcdef01", "a._~:+/=@-Z"]
 )
-def test_a_sane_request_id_is_taken(client: ContractClient, given: str) -> None:
+def test_a_valid_request_id_is_taken(client: ContractClient, given: str) -> None:
     """As the contract says: 1 to 64 letters, digits or `. _ ~ : + / = @ -`."""
     assert client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
 

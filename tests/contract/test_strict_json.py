@@ -109,7 +109,7 @@ def test_what_is_clear_is_taken_as_it_is(body: bytes, document: Any) -> None:
 
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("core", ["1", '"\\u0041"'], ids=["plain", "escaped"])
-def test_no_depth_is_too_much_to_be_answered(depth: int, core: str) -> None:
+def test_no_depth_is_too_much_for_a_response(depth: int, core: str) -> None:
     """Parsed or refused, at every depth, with escapes (which are looked at once more) and without."""
     for opening, closing in (("[", "]"), ('{"a":', "}")):
         with suppress(Problem):
@@ -145,7 +145,7 @@ def test_deep_nesting_is_a_400_through_http(client: ContractClient, depth: int) 
         (b"", "is required"),
     ],
 )
-def test_a_refusal_is_the_answer(client: ContractClient, body: bytes, detail: str) -> None:
+def test_a_refusal_is_the_response(client: ContractClient, body: bytes, detail: str) -> None:
     """As a 400 with one violation, and nothing is stored."""
     response = client.post("/items", content=body, headers={"Content-Type": "application/json"})
     assert_violations(response, {"pointer": "", "detail": detail})

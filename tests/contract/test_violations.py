@@ -85,6 +85,6 @@ def test_a_keyword_has_its_sentence(keyword: str, schema: Mapping[str, Any], val
         ("additionalProperties", {"additionalProperties": False}, {"x": 1}, [(("x",), "is not allowed here")]),
     ],
 )
-def test_members_are_named_one_by_one(keyword: str, schema: Mapping[str, Any], value: Any, found: Found) -> None:
+def test_properties_are_named_one_by_one(keyword: str, schema: Mapping[str, Any], value: Any, found: Found) -> None:
     """The pointer leads to the property, there or not."""
     assert explain(keyword, schema, value) == found

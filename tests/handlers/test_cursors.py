@@ -147,9 +147,9 @@ def test_a_text_that_is_none_of_ours_is_404(client: ContractClient, text: str) -
 @pytest.mark.parametrize("text", ["", "a b", "a=", "a+b", "é", "x" * 1025, "%00"])
 def test_a_text_that_no_cursor_is_is_400(client: ContractClient, text: str) -> None:
     """The contract says which characters there are, and how many."""
-    answer = _ask(client, text)
-    assert answer.status_code == 400
-    assert {error.get("parameter") for error in answer.json()["errors"]} == {"cursor"}
+    response = _ask(client, text)
+    assert response.status_code == 400
+    assert {error.get("parameter") for error in response.json()["errors"]} == {"cursor"}
 
 
 def test_what_a_cursor_is_made_of_is_said_in_words(client: ContractClient) -> None:
@@ -175,9 +175,9 @@ def test_cursors_made_of_any_document_are_404(client: ContractClient, document: 
 @quick
 def test_tampered_places_are_a_page_or_404(client: ContractClient, place: tuple[Any, ...], sort: str) -> None:
     """Never anything else, whatever is in them."""
-    answer = _ask(client, _encoded([*place])[:1024], sort=sort)
-    assert answer.status_code in (200, 404)
-    if answer.status_code == 200:
+    response = _ask(client, _encoded([*place])[:1024], sort=sort)
+    assert response.status_code in (200, 404)
+    if response.status_code == 200:
         assert (place[0], place[1]) == (sort, None)
 
 

@@ -1,4 +1,4 @@
-"""The spec's examples are true: sent to the service, each request gets the documented answer, word for word."""
+"""The spec's examples are true: sent to the service, each request gets the documented response, word for word."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -50,38 +50,38 @@ def _create_what_it_needs(client: ContractClient, operation: SpecifiedOperation)
 
 
 @pytest.mark.parametrize("case", list(_request_examples()))
-def test_a_request_example_gets_the_documented_answer(client: ContractClient, case: RequestExample) -> None:
-    """With the examples of the parameters beside it; the members that were sent come back."""
+def test_a_request_example_gets_the_documented_response(client: ContractClient, case: RequestExample) -> None:
+    """With the examples of the parameters beside it; the properties that were sent come back."""
     operation, media_type, _, value = case
     _create_what_it_needs(client, operation)
-    answer = client.request(
+    response = client.request(
         operation.method,
         operation.path.format(**_parameters(operation, "path")),
         params=_parameters(operation, "query"),
         headers=_parameters(operation, "header") | {"Content-Type": media_type},
         json=value,
     )
-    assert answer.status_code == _success(operation), answer.text
-    assert {name: answer.json()[name] for name in value} == value
+    assert response.status_code == _success(operation), response.text
+    assert {name: response.json()[name] for name in value} == value
 
 
 @pytest.mark.parametrize("operation", operations(), ids=str)
 def test_the_parameters_examples_are_accepted_together(client: ContractClient, operation: SpecifiedOperation) -> None:
-    """What Swagger UI fills in can be sent as it is, and does not answer 4xx."""
+    """What Swagger UI fills in can be sent as it is, and does not get a 4xx."""
     _create_what_it_needs(client, operation)
     body = resolve(operation.definition.get("requestBody", {})).get("content", {})
     headers, sent = _parameters(operation, "header"), None
     for media_type, content in list(body.items())[:1]:
         headers["Content-Type"] = media_type
         sent = resolve(next(iter(content["examples"].values())))["value"]
-    answer = client.request(
+    response = client.request(
         operation.method,
         operation.path.format(**_parameters(operation, "path")),
         params=_parameters(operation, "query"),
         headers=headers,
         json=sent,
     )
-    assert answer.status_code < 400, answer.text
+    assert response.status_code < 400, response.text
 
 
 @pytest.mark.parametrize("resource", resources().values(), ids=resources().keys())
@@ -97,9 +97,9 @@ def test_the_example_of_a_resource_is_what_its_request_example_makes(
 
 def test_the_examples_of_headers_are_true(client: ContractClient) -> None:
     """`Location` and `ETag` of the first item."""
-    answer = client.post("/items", json=_example("NewItem"))
-    assert answer.headers["Location"] == specification()["components"]["headers"]["Location"]["example"]
-    assert answer.headers["ETag"] == specification()["components"]["headers"]["ETag"]["example"]
+    response = client.post("/items", json=_example("NewItem"))
+    assert response.headers["Location"] == specification()["components"]["headers"]["Location"]["example"]
+    assert response.headers["ETag"] == specification()["components"]["headers"]["ETag"]["example"]
 
 
 def test_the_examples_of_lists_are_true(client: ContractClient) -> None:
@@ -118,9 +118,9 @@ def test_the_example_of_link_is_true(client: ContractClient) -> None:
     """Three items, two a page: the header of the first page is the example, and its `next` leads on."""
     for name in ("one", "two", "three"):
         client.create(name)
-    answer = client.get("/items?limit=2")
-    assert answer.headers["Link"] == specification()["components"]["headers"]["Link"]["example"]
-    assert [item["name"] for item in client.get(links(answer)["next"]).json()] == ["three"]
+    response = client.get("/items?limit=2")
+    assert response.headers["Link"] == specification()["components"]["headers"]["Link"]["example"]
+    assert [item["name"] for item in client.get(links(response)["next"]).json()] == ["three"]
 
 
 def test_the_example_of_health_is_true(client: ContractClient) -> None:
@@ -147,21 +147,21 @@ ASK: dict[str, Callable[[ContractClient], httpx.Response]] = {
 
 
 @pytest.mark.parametrize("name", ASK)
-def test_the_example_of_a_problem_is_what_is_answered(client: ContractClient, name: str) -> None:
+def test_the_example_of_a_problem_is_the_response(client: ContractClient, name: str) -> None:
     """Word for word."""
-    answer = ASK[name](client)
-    assert answer.json() == _example(name)
-    assert answer.status_code == _example(name)["status"]
+    response = ASK[name](client)
+    assert response.json() == _example(name)
+    assert response.status_code == _example(name)["status"]
 
 
-def test_the_example_of_an_internal_error_is_what_is_answered(
+def test_the_example_of_an_internal_error_is_the_response(
     client: ContractClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its own request id in place of the example's."""
     monkeypatch.setattr(Database, "read", lambda _self: 1 / 0)
-    answer = client.get("/items", headers={"X-Request-Id": _example("InternalServerError")["request_id"]})
-    assert answer.json() == _example("InternalServerError")
-    assert answer.status_code == 500
+    response = client.get("/items", headers={"X-Request-Id": _example("InternalServerError")["request_id"]})
+    assert response.json() == _example("InternalServerError")
+    assert response.status_code == 500
 
 
 def test_the_examples_of_database_problems_are_what_the_table_says() -> None:

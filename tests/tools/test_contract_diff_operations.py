@@ -196,14 +196,14 @@ CONTRACT = [
     ("place", "put", "there", "back"), CONTRACT, ids=lambda part: part if str(part) == part else ""
 )
 def test_what_is_said_of_a_change(place: str, put: Any, there: list[str], back: list[str]) -> None:
-    """To the letter, there and back; breaking changes come first."""
+    """Exactly, there and back; breaking changes come first."""
     new = edited((place, put))
     assert said(BASE, new) == there
     assert said(new, BASE) == back
 
 
 def test_the_name_of_a_paths_parameter_is_part_of_sdks() -> None:
-    """It is the same address, and another argument."""
+    """It is the same url, and another argument."""
     item = deepcopy(BASE["paths"]["/things/{id}"])
     item["parameters"][0]["name"] = "thing_id"
     assert said(BASE, edited(("paths", {"/things/{thing_id}": item}))) == [

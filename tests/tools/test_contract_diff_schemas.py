@@ -69,7 +69,7 @@ THING = [
     Row("size type", ["integer", "null"], C, B, B, C),
     Row("size default", 1, B, C, B, C),
     Row("size not", {"enum": [3]}, B, C, C, B),
-    # Members
+    # Properties
     Row("size", GONE, B, B, C, C),
     Row("new", TEXT, C, C, B, B),
     Row("size readOnly", True, B, NO, C, NO),
@@ -112,7 +112,7 @@ def test_what_an_edit_of_a_schema_does_to_clients(row: Row) -> None:
 
 
 def test_what_must_be_there() -> None:
-    """A member that must be sent breaks those who did not; one that may be missing breaks those who count on it."""
+    """A property that must be sent breaks those who did not; one that may be missing breaks those who count on it."""
     new = edited(("components schemas Thing required", ["name", "size"]))
     assert [verdict(BASE, new, part) for part in ("request body", "response 200")] == [B, C]
     assert [verdict(new, BASE, part) for part in ("request body", "response 200")] == [C, B]
@@ -129,7 +129,7 @@ def test_the_name_of_a_model_is_part_of_sdks() -> None:
     ]
 
 
-def test_members_of_two_parts_are_compared_together() -> None:
+def test_properties_of_two_parts_are_compared_together() -> None:
     """An object that is put together by allOf is what it was in one piece."""
     parts = [
         {"type": "object", "properties": {"x": {"type": "boolean"}}},

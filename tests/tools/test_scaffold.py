@@ -13,14 +13,15 @@ from tools.scaffold.__main__ import main
 from tools.scaffold.names import Names, ScaffoldError, names
 from tools.scaffold.plan import CONTRACT, TABLES, plan
 
-GADGET = (ROOT / "tests" / "tools" / "gadget.yaml").read_text("utf-8")
+GADGET = (ROOT / "tests" / "tools" / "gadget.yaml").read_text("utf-8").replace("adget", "izmo")
+# Names that no resource of the project has: it can have more of them than items.
 TAG = """\
-    Tag:
+    Sprocket:
       properties:
         name: {type: string, maxLength: 30}
 """
 NAME_RULE = "must have small letters, digits and single underscores, at most 25 characters"
-NEW_FILES = ["db/tags.py", "handlers/tags.py", "tests/handlers/test_tags.py"]
+NEW_FILES = ["db/sprockets.py", "handlers/sprockets.py", "tests/handlers/test_sprockets.py"]
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def _write(folder: Path, schema: str) -> None:
 
 
 def _property(schema: str) -> str:
-    return f"    Tag:\n      properties:\n        name: {schema}\n"
+    return f"    Sprocket:\n      properties:\n        name: {schema}\n"
 
 
 def _schemas(folder: Path) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def _problems(folder: Path, plural: str = "tags", schema: str | None = None) -> list[str]:
+def _problems(folder: Path, plural: str = "sprockets", schema: str | None = None) -> list[str]:
     with pytest.raises(ScaffoldError) as caught:
         plan(folder, plural, schema)
     return caught.value.problems
@@ -62,7 +63,7 @@ def _problems(folder: Path, plural: str = "tags", schema: str | None = None) -> 
 def test_it_says_what_it_wrote(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two files are extended, and three are new."""
     _write(folder, TAG)
-    assert main(["tags"], folder) == 0
+    assert main(["sprockets"], folder) == 0
     printed = capsys.readouterr().out
     assert [line.split()[:2] for line in printed.splitlines()[1:-1]] == [
         ["extended", CONTRACT],
@@ -72,7 +73,7 @@ def test_it_says_what_it_wrote(folder: Path, capsys: pytest.CaptureFixture[str])
     assert sorted(_contents(folder)) == sorted([CONTRACT, TABLES, *NEW_FILES])
 
 
-@pytest.mark.parametrize(("schema", "plural"), [(TAG, "tags"), (GADGET, "gadgets")])
+@pytest.mark.parametrize(("schema", "plural"), [(TAG, "sprockets"), (GADGET, "gizmos")])
 def test_everything_else_stays_as_it_was(folder: Path, schema: str, plural: str) -> None:
     """Byte for byte: lines are inserted, and none is taken away outside of the resource's own schema."""
     _write(folder, schema)
@@ -89,13 +90,14 @@ def test_everything_else_stays_as_it_was(folder: Path, schema: str, plural: str)
 def test_comments_within_the_schema_stay(folder: Path) -> None:
     """Those above a property, and those among its rules."""
     _write(folder, GADGET)
-    plan(folder, "gadgets").write(folder)
+    before = (folder / CONTRACT).read_text("utf-8")
+    plan(folder, "gizmos").write(folder)
     text = (folder / CONTRACT).read_text("utf-8")
     for comment in ("# A schema with properties of every type", "# free text", "# long enough"):
-        assert text.count(comment) == 1
+        assert text.count(comment) == before.count(comment) > 0
 
 
-@pytest.mark.parametrize("plural", ["tags", "gadgets"])
+@pytest.mark.parametrize("plural", ["sprockets", "gizmos"])
 def test_handlers_and_statements_are_short(folder: Path, plural: str) -> None:
     """Under 40 lines each."""
     _write(folder, TAG + GADGET)
@@ -107,16 +109,16 @@ def test_handlers_and_statements_are_short(folder: Path, plural: str) -> None:
 def test_rules_move_to_components_that_all_schemas_share(folder: Path) -> None:
     """The schema, the new one and the patch refer to them; a default is only in the new one."""
     _write(folder, GADGET)
-    plan(folder, "gadgets").write(folder)
+    plan(folder, "gizmos").write(folder)
     schemas = _schemas(folder)
-    order = {"$ref": "#/components/schemas/GadgetOrder"}
-    assert schemas["Gadget"]["properties"]["order"] == schemas["GadgetPatch"]["properties"]["order"] == order
-    new = schemas["NewGadget"]["properties"]["order"]
-    assert new == {"allOf": [order], "description": "The order of the gadget.", "default": "last"}
-    assert schemas["GadgetOrder"] == {
+    order = {"$ref": "#/components/schemas/GizmoOrder"}
+    assert schemas["Gizmo"]["properties"]["order"] == schemas["GizmoPatch"]["properties"]["order"] == order
+    new = schemas["NewGizmo"]["properties"]["order"]
+    assert new == {"allOf": [order], "description": "The order of the gizmo.", "default": "last"}
+    assert schemas["GizmoOrder"] == {
         "type": "string",
         "enum": ["first", "last"],
-        "description": "The order of the gadget.",
+        "description": "The order of the gizmo.",
         "example": "first",
     }
 
@@ -124,25 +126,25 @@ def test_rules_move_to_components_that_all_schemas_share(folder: Path) -> None:
 def test_what_only_the_service_writes_is_not_in_requests(folder: Path) -> None:
     """It has a value from the beginning."""
     _write(folder, GADGET)
-    found = plan(folder, "gadgets")
+    found = plan(folder, "gizmos")
     found.write(folder)
-    for name in ("NewGadget", "GadgetPatch"):
+    for name in ("NewGizmo", "GizmoPatch"):
         assert not {"state", "checked_on", "id"} & _schemas(folder)[name]["properties"].keys()
-    assert 'INITIAL: Values = {"state": "draft", "checked_on": None}' in found.files["db/gadgets.py"]
+    assert 'INITIAL: Values = {"state": "draft", "checked_on": None}' in found.files["db/gizmos.py"]
 
 
 @pytest.mark.parametrize(
     "schema",
     [
         TAG,
-        "    Tag: {properties: {name: {type: string, maxLength: 30}}}\n",
-        "    Tag:\n      properties: {name: {type: string, maxLength: 30}}\n",
+        "    Sprocket: {properties: {name: {type: string, maxLength: 30}}}\n",
+        "    Sprocket:\n      properties: {name: {type: string, maxLength: 30}}\n",
         (
-            "    Tag:\n      required:\n        - name\n      type: object\n      properties:\n        name:\n"
+            "    Sprocket:\n      required:\n        - name\n      type: object\n      properties:\n        name:\n"
             "          maxLength: 30\n          type: string\n"
         ),
         (
-            "    Tag:\n      properties:\n        updated_at: {type: string}\n        id: {type: integer}\n"
+            "    Sprocket:\n      properties:\n        updated_at: {type: string}\n        id: {type: integer}\n"
             "        name: {type: string, maxLength: 30}\n        created_at: {}\n"
         ),
     ],
@@ -151,24 +153,24 @@ def test_what_only_the_service_writes_is_not_in_requests(folder: Path) -> None:
 def test_every_style_of_yaml_becomes_the_same_resource(folder: Path, schema: str) -> None:
     """Missing parts are added, and those that are there are completed."""
     _write(folder, schema)
-    plan(folder, "tags").write(folder)
-    tag = _schemas(folder)["Tag"]
+    plan(folder, "sprockets").write(folder)
+    tag = _schemas(folder)["Sprocket"]
     assert tag.keys() == {"type", "description", "additionalProperties", "required", "properties"}
     assert sorted(tag["required"]) == sorted(tag["properties"]) == ["created_at", "id", "name", "updated_at"]
     for name in ("id", "created_at", "updated_at"):
         assert tag["properties"][name]["readOnly"] is True
-    assert _schemas(folder)["NewTag"]["required"] == ["name"]
+    assert _schemas(folder)["NewSprocket"]["required"] == ["name"]
 
 
 def test_a_component_of_the_persons_own_stays_theirs(folder: Path) -> None:
     """Its rules are not moved."""
     _write(folder, _property('{$ref: "#/components/schemas/ItemName"}'))
     before = _schemas(folder)
-    plan(folder, "tags").write(folder)
+    plan(folder, "sprockets").write(folder)
     after = _schemas(folder)
     assert after["ItemName"] == before["ItemName"]
-    assert "TagName" not in after
-    assert after["NewTag"]["properties"] == {"name": {"$ref": "#/components/schemas/ItemName"}}
+    assert "SprocketName" not in after
+    assert after["NewSprocket"]["properties"] == {"name": {"$ref": "#/components/schemas/ItemName"}}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_a_component_of_the_persons_own_stays_theirs(folder: Path) -> None:
         ("{type: object}", "has the type object; supported are string, integer, number, boolean, array."),
         ("{oneOf: [{type: string}]}", "has the type None"),
         ("{x-references: nothing}", "has x-references: nothing, and there is no such path with POST."),
-        ("{x-references: tags}", "refers to its own resource, so it must be nullable"),
+        ("{x-references: sprockets}", "refers to its own resource, so it must be nullable"),
         ("{type: boolean, readOnly: true}", "is readOnly, and no client gives it a value"),
         ("{$ref: '#/components/parameters/Limit'}", "which is not one of components.schemas."),
     ],
@@ -207,13 +209,13 @@ def test_what_it_cannot_do_it_refuses(folder: Path, schema: str, problem: str) -
     _write(folder, _property(schema))
     (found,) = _problems(folder)
     assert problem in found
-    assert found.startswith("Tag.properties.name")
+    assert found.startswith("Sprocket.properties.name")
 
 
 def test_a_property_that_can_be_left_out_has_a_value(folder: Path) -> None:
     """Null or a default."""
-    _write(folder, "    Tag:\n      required: [id]\n      properties:\n        name: {type: boolean}\n")
-    assert _problems(folder) == ["Tag.properties.name is not required: it must be nullable or have a default."]
+    _write(folder, "    Sprocket:\n      required: [id]\n      properties:\n        name: {type: boolean}\n")
+    assert _problems(folder) == ["Sprocket.properties.name is not required: it must be nullable or have a default."]
 
 
 def test_all_problems_are_listed_at_once_and_nothing_is_written(
@@ -222,15 +224,16 @@ def test_all_problems_are_listed_at_once_and_nothing_is_written(
     """One sentence each."""
     _write(
         folder,
-        "    Tag:\n      minProperties: 1\n      properties:\n        a: {type: string}\n        B: {type: boolean}\n",
+        "    Sprocket:\n      minProperties: 1\n      properties:\n"
+        "        a: {type: string}\n        B: {type: boolean}\n",
     )
     before = _contents(folder)
-    assert main(["tags"], folder) == 1
+    assert main(["sprockets"], folder) == 1
     assert capsys.readouterr().err.splitlines() == [
         "Nothing was written.",
-        "  - Tag.minProperties is not supported; write it after the command has run.",
-        "  - Tag.properties.a needs maxLength.",
-        f"  - Tag.properties.B: the name {NAME_RULE}, and must not be version.",
+        "  - Sprocket.minProperties is not supported; write it after the command has run.",
+        "  - Sprocket.properties.a needs maxLength.",
+        f"  - Sprocket.properties.B: the name {NAME_RULE}, and must not be version.",
     ]
     assert _contents(folder) == before
 
@@ -249,16 +252,16 @@ def test_no_file_is_overwritten(folder: Path, file: str) -> None:
 def test_nothing_is_written_twice(folder: Path) -> None:
     """Everything that exists already is listed."""
     _write(folder, TAG)
-    plan(folder, "tags").write(folder)
+    plan(folder, "sprockets").write(folder)
     before = _contents(folder)
     problems = _problems(folder)
     for problem in (
-        "db/tags.py exists already.",
-        "db/schema.py has the name tags already.",
-        "The path /tags exists already.",
-        "The tag tags exists already.",
-        "components.schemas.NewTag exists already.",
-        "components.links.GetTag exists already.",
+        "db/sprockets.py exists already.",
+        "db/schema.py has the name sprockets already.",
+        "The path /sprockets exists already.",
+        "The tag sprockets exists already.",
+        "components.schemas.NewSprocket exists already.",
+        "components.links.GetSprocket exists already.",
     ):
         assert problem in problems
     assert _contents(folder) == before
@@ -293,7 +296,7 @@ def test_a_failure_while_writing_leaves_everything_as_it_was(folder: Path, capsy
     _write(folder, TAG)
     (folder / "tests").write_text("a file where a folder is needed")
     before = _contents(folder)
-    assert main(["tags"], folder) == 1
+    assert main(["sprockets"], folder) == 1
     assert "Nothing was written" in capsys.readouterr().err
     assert _contents(folder) == before
 
@@ -301,7 +304,7 @@ def test_a_failure_while_writing_leaves_everything_as_it_was(folder: Path, capsy
 @pytest.mark.parametrize(
     ("plural", "schema"),
     [
-        ("tags", "Tag"),
+        ("sprockets", "Sprocket"),
         ("categories", "Category"),
         ("movies", "Movie"),
         ("boxes", "Box"),
@@ -326,7 +329,7 @@ def test_another_schema_can_be_named() -> None:
 
 @pytest.mark.parametrize(
     ("schema", "article"),
-    [("Item", "an"), ("Tag", "a"), ("User", "a"), ("Update", "an"), ("Hour", "an"), ("Unit", "a")],
+    [("Item", "an"), ("Sprocket", "a"), ("User", "a"), ("Update", "an"), ("Hour", "an"), ("Unit", "a")],
 )
 def test_the_article_is_a_or_an(schema: str, article: str) -> None:
     """As it sounds."""
@@ -335,7 +338,14 @@ def test_the_article_is_a_or_an(schema: str, article: str) -> None:
 
 @pytest.mark.parametrize(
     ("plural", "schema"),
-    [("Tags", None), ("blog-posts", None), ("class", None), ("x" * 31, None), ("tags", None), ("tags", "tag")],
+    [
+        ("Tags", None),
+        ("blog-posts", None),
+        ("class", None),
+        ("x" * 31, None),
+        ("tags", None),
+        ("tags", "tag"),
+    ],
 )
 def test_a_name_that_cannot_be_one_is_refused(plural: str, schema: str | None) -> None:
     """Of the resource or of its schema."""

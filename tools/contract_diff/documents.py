@@ -68,7 +68,7 @@ class Contract:
         self._read, self._revision, self._roots = read, revision, {name: root}
         self.root = Node(root, name, 1, self)
         self.known = dict[Contract, dict[object, Any]]()
-        """What is known of differences to another contract, so that equal questions are answered once."""
+        """What is known of differences to another contract, so that equal questions are decided once."""
 
     def target(self, reference: str, file: str) -> "Node | None":
         """What a reference in `file` leads to, or None. Other files are found from the folder of `file`."""

@@ -111,17 +111,17 @@ class _Reader:
     def _class(self) -> Ranges:
         is_negated, ranges = self._take("^"), list[tuple[int, int]]()
         while not self._take("]"):
-            first = self._member()
+            first = self._character()
             if self.rest[:1] == "-" and self.rest[1:2] not in ("]", ""):
                 self._take("-")
-                last = self._member()
+                last = self._character()
                 if not (len(first) == len(last) == 1 and first[0][0] == first[0][1] <= last[0][0] == last[0][1]):
                     raise UnsupportedError(self.rest)
                 first = ((first[0][0], last[0][0]),)
             ranges += first
         return _other_than(tuple(ranges)) if is_negated else tuple(sorted(ranges))
 
-    def _member(self) -> Ranges:
+    def _character(self) -> Ranges:
         return self._escape() if self._take("\\") else ((ord(self._next()),) * 2,)
 
     def _escape(self) -> Ranges:

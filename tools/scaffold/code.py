@@ -53,8 +53,10 @@ def handlers(names: Names, own: list[Property]) -> str:
     merged = {name: f"**{name}, " for name in constants}
     created = "{" + "".join(merged.values()) + "**body}" if merged else "body"
     replaced = "{**OPTIONAL, **body}" if "OPTIONAL" in merged else "body"
-    imported = ", ".join([names.plural.upper(), *sorted(constants)])
-    return render("handlers.py", names, imported=imported, created=created, replaced=replaced)
+    imported = ", ".join(sorted([names.plural.upper(), *constants]))
+    imports = sorted([("db.resources", "Values"), (f"db.{names.plural}", imported)])
+    lines = "\n".join(f"from {module} import {name}" for module, name in imports)
+    return render("handlers.py", names, imports=lines, created=created, replaced=replaced)
 
 
 def tests(names: Names, own: list[Property], sort: list[str]) -> str:

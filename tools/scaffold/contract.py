@@ -1,10 +1,9 @@
 """The contract with a resource added: the text of openapi/items.yaml, with lines inserted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
-from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from app.specfile import SafeLoader
 from db.resources import Position
@@ -12,16 +11,10 @@ from handlers import cursors
 from tools.scaffold import examples
 from tools.scaffold.documents import Document, Node, dump, flow, pairs
 from tools.scaffold.names import Names, ScaffoldError
-from tools.scaffold.properties import ID, Property
+from tools.scaffold.properties import Property
+from tools.scaffold.rules import ID
 from tools.scaffold.templating import render
-
-SHARED = {
-    "schemas": ("PageCursor", "Timestamp", "Problem"),
-    "parameters": ("Limit", "IfMatch", "IfNoneMatch", "IfNoneMatchOnWrite"),
-    "headers": ("ETag", "Link", "Location", "X-Request-Id"),
-    "responses": ("BadRequest", "Conflict", "NotFound", "NotModified", "PageNotFound", "PreconditionFailed", "Problem"),
-}
-"""The components that every resource uses."""
+from tools.scaffold.validity import check, missing, present
 
 
 def add(text: str, names: Names, own: list[Property], sort: list[str]) -> str:
@@ -36,7 +29,7 @@ def add(text: str, names: Names, own: list[Property], sort: list[str]) -> str:
         "links": render("links.yaml", names),
         "examples": "".join(dump({name: example}, 4) for name, example in parts.items()),
     }
-    if problems := [*_missing(before), *_present(before, names, components)]:
+    if problems := [*missing(before), *present(before, names, components)]:
         raise ScaffoldError(problems)
     document.insert_after(document.find("tags"), render("tag.yaml", names))
     document.insert_after(document.find("paths"), _paths(names, own, parts))
@@ -45,32 +38,8 @@ def add(text: str, names: Names, own: list[Property], sort: list[str]) -> str:
     for section, lines in components.items():
         document.insert_after(schema if section == "schemas" else document.find("components", section), lines)
     changed = document.changed()
-    _check(before, changed, names)
+    check(before, changed, names)
     return changed
-
-
-def _missing(contract: Mapping[str, Any]) -> Iterator[str]:
-    """What the new resource would refer to and the contract does not have."""
-    for section, shared in SHARED.items():
-        for name in shared:
-            if name not in contract["components"].get(section, {}):
-                yield f"components.{section}.{name} is missing: every resource uses it."
-    for section in ("links", "examples"):
-        if not contract["components"].get(section):
-            yield f"components.{section} is missing."
-
-
-def _present(contract: Mapping[str, Any], names: Names, components: Mapping[str, str]) -> Iterator[str]:
-    """What the contract has already and the new resource would write."""
-    for path in contract["paths"]:
-        if path == f"/{names.plural}" or path.startswith(f"/{names.plural}/"):
-            yield f"The path {path} exists already."
-    if any(tag["name"] == names.plural for tag in contract["tags"]):
-        yield f"The tag {names.plural} exists already."
-    for section, text in components.items():
-        for name in yaml.safe_load(text):
-            if name in contract["components"].get(section, {}):
-                yield f"components.{section}.{name} exists already."
 
 
 def _paths(names: Names, own: list[Property], parts: Mapping[str, Any]) -> str:
@@ -214,48 +183,3 @@ def _insert_last(document: Document, node: Node, entries: Mapping[str, Any]) -> 
         document.insert_at_end(node, f", {flow(entries)[1:-1]}")
     else:
         document.insert_after(node, dump(entries, node.start_mark.column))
-
-
-def _check(before: Mapping[str, Any], text: str, names: Names) -> None:
-    """Everything that was there is still there, and the whole is valid OpenAPI."""
-    try:
-        after = yaml.load(text, Loader=SafeLoader)  # noqa: S506 -- it is a safe one
-    except yaml.YAMLError as error:
-        raise ScaffoldError([f"The contract would not be valid YAML: {error}"]) from None
-    del before["components"]["schemas"][names.schema]
-    if lost := list(_lost(before, after, "")):
-        raise ScaffoldError([f"The contract would lose or change {place}." for place in lost])
-    require_valid(after, "The contract would not be valid OpenAPI")
-
-
-def require_valid(document: Mapping[str, Any], problem: str) -> None:
-    """Raise `ScaffoldError`, whose sentences begin with `problem`, unless the document is valid OpenAPI."""
-    absent = sorted({reference for reference in _references(document) if not _exists(document, reference)})
-    found = [f"{reference} does not exist." for reference in absent]
-    if found := found or [error.message for error in OpenAPIV30SpecValidator(document).iter_errors()]:
-        raise ScaffoldError([f"{problem}: {message}" for message in found])
-
-
-def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-        yield node["$ref"]
-    for child in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
-        yield from _references(child)
-
-
-def _exists(document: Any, reference: str) -> bool:
-    for step in reference.removeprefix("#/").split("/"):
-        if not isinstance(document, Mapping) or step not in document:
-            return False
-        document = document[step]
-    return True
-
-
-def _lost(before: Any, after: Any, place: str) -> Iterator[str]:
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key, value in before.items():
-            yield from _lost(value, after.get(key), f"{place}.{key}".lstrip("."))
-    elif isinstance(before, list) and isinstance(after, list) and place == "tags":
-        yield from ([] if after[: len(before)] == before else [place])
-    elif before != after:
-        yield place

@@ -103,10 +103,10 @@ def flow(value: Any) -> str:
 class _Dumper(yaml.SafeDumper):
     """Lists of scalars are on one line, other ones are indented, and references have double quotes."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 -- of PyYAML
         super().increase_indent(flow, indentless=False)
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- the same
         return True
 
 

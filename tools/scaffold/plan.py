@@ -13,6 +13,7 @@ from app.specfile import SafeLoader
 from tools.scaffold import code, contract
 from tools.scaffold.names import Names, ScaffoldError, names
 from tools.scaffold.properties import Property, properties
+from tools.scaffold.validity import require_valid
 
 CONTRACT = "openapi/items.yaml"
 TABLES = "db/schema.py"
@@ -51,7 +52,7 @@ def plan(folder: Path, plural: str, schema: str | None = None) -> Plan:
     """What to write for the resource `plural`. Raises `ScaffoldError` with everything that is against it."""
     text, tables = ((folder / name).read_bytes().decode() for name in (CONTRACT, TABLES))
     document: dict[str, Any] = yaml.load(text, Loader=SafeLoader)  # noqa: S506 -- it is a safe one
-    contract.require_valid(document, "The contract is not valid OpenAPI")
+    require_valid(document, "The contract is not valid OpenAPI")
     schemas = document["components"]["schemas"]
     named = names(plural, schema, schemas)
     own = properties(named, schemas[named.schema], document)

@@ -93,7 +93,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Expected:
     """A whole response. A `body` that is not bytes is compared as JSON; None is no body and no media type."""
 
     status: int
@@ -102,7 +102,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, response: httpx.Response) -> None:
-        """Hold a response against it: status, all headers but the connection's, and body."""
+        """Compare a response with it: status, all headers but the connection's, and body."""
         expected = {name.lower(): value for name, value in self.headers.items()}
         if self.body is not None and self.media_type is not None:
             expected[CONTENT_TYPE.lower()] = self.media_type
@@ -125,20 +125,20 @@ class Exchange:
 
     name: str
     request: Request
-    reply: Reply
+    expected: Expected
 
     def __str__(self) -> str:
         return self.name if len(self.name) < 200 else f"{self.name[:200]}..."
 
 
-def problem(status: int, detail: str, **properties: Any) -> Reply:
+def problem(status: int, detail: str, **properties: Any) -> Expected:
     """A problem, whole."""
     titles = {401: "Unauthorized", 403: "Forbidden", 418: "I'm a Teapot", 422: "Unprocessable Content", **TITLES}
     body = {"type": "about:blank", "title": titles[status], "status": status, "detail": detail}
-    return Reply(status, body | properties, PROBLEM)
+    return Expected(status, body | properties, PROBLEM)
 
 
-def refused(*errors: tuple[str, str, str]) -> Reply:
+def refused(*errors: tuple[str, str, str]) -> Expected:
     """400 with these violations: place, name, detail."""
     properties = [{place: at, "detail": detail} for place, at, detail in errors]
     if len(errors) > 1:
@@ -148,6 +148,6 @@ def refused(*errors: tuple[str, str, str]) -> Reply:
     return problem(400, f"{subject} {detail}", errors=properties)
 
 
-def broken() -> Reply:
+def broken() -> Expected:
     """500 that tells nothing but the request id."""
     return problem(500, UNFORESEEN, request_id=REQUEST_ID)

@@ -189,7 +189,7 @@ async def get_pieces() -> AsyncIterator[str]:
 
 
 def get_stream() -> Iterator[str]:
-    """The second piece comes when somebody opens the gate."""
+    """The second piece comes when the test opens the gate."""
     yield "first "
     if not GATE.wait(10):
         raise TimeoutError

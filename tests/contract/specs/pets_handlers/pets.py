@@ -19,7 +19,7 @@ def list_pets(limit: int, tag: str | None = None) -> Any:
 
 
 def get_pet(pet_id: str) -> Any:
-    """Anybody may look."""
+    """No credentials are needed."""
     if pet_id not in _store():
         raise Problem(404, f"There is no pet {pet_id}.")
     return _store()[pet_id]
