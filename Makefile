@@ -96,8 +96,8 @@ contract-diff: .venv/runtime  ## List the changes of the contract since BASE (HE
 	$(BIN)/python -m tools.contract_diff '$(BASE)' openapi/items.yaml
 
 .PHONY: resource
-resource: .venv/dev  ## Add the resource NAME=tags, whose schema Tag (or SCHEMA=…) is in the spec
-	@$(BIN)/python -m tools.scaffold '$(or $(NAME),$(error Say which resource, as in: make resource NAME=tags))' \
+resource: .venv/dev  ## Add the resource NAME=tags; its schema Tag (or SCHEMA=…) is in the contract
+	@$(BIN)/python -m tools.scaffold '$(or $(NAME),$(error NAME is required, for example: make resource NAME=tags))' \
 	  $(if $(SCHEMA),--schema '$(SCHEMA)')
 
 .PHONY: format
