@@ -10,7 +10,8 @@ from starlette.types import Message, Receive
 
 from contract.media_types import MAX_REMEMBERED, MediaTypes, parse_content_type
 from contract.problems import Problem, Violation
-from contract.requests.body_readers import BodyReader, reader_for
+from contract.requests.body_readers import reader_for
+from contract.requests.reader import BodyReader
 from contract.requests.structures import Structures
 from contract.spec.document import Document
 from contract.spec.operations import Operation

@@ -1,11 +1,12 @@
 """Readers of request bodies, one class for each kind of media type: JSON, forms, text, bytes."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from contract.media_types import is_json, is_text
 from contract.problems import Violation
 from contract.requests.forms import MultipartForm, URLEncodedForm
+from contract.requests.reader import BodyReader
 from contract.requests.strict_json import parse
 from contract.requests.structures import Structures
 from contract.spec.document import Document
@@ -16,44 +17,33 @@ from contract.violations import pointer
 _BOUNDS = ("minLength", "maxLength", "pattern", "enum")
 
 
-class BodyReader(Protocol):
-    """Reads bodies of one media type. `default` is the value of a body that is not there."""
-
-    default: Any
-    is_text: bool
-    file_arguments: frozenset[str]
-
-    def read(self, content: bytes, content_type: str, arguments: dict[str, Any], violations: list[Violation]) -> Any:
-        """Return the value of a body that is not empty; add what is wrong with it to the violations."""
-
-
-class JSONBody:
-    """A JSON document."""
-
-    is_text = True
-    file_arguments: frozenset[str] = frozenset()
+class SchemaBody(BodyReader):
+    """A body with one value, which one schema validates."""
 
     def __init__(self, schema: Schema | None, default: Any) -> None:
-        self.default = default
+        super().__init__(default)
         self._schema = schema
 
+    def validate(self, value: Any, violations: list[Violation]) -> None:
+        """Add what is wrong with the value to the violations."""
+        if self._schema is not None and not self._schema.is_valid(value):
+            violations += [
+                Violation("pointer", pointer(path), detail) for path, detail in self._schema.violations(value)
+            ]
+
+
+class JSONBody(SchemaBody):
+    """A JSON document."""
+
     def read(self, content: bytes, _content_type: str, _arguments: dict[str, Any], violations: list[Violation]) -> Any:
-        """Return the document. Raise `Problem` (400) if it is not JSON."""
+        """Return the document."""
         document = parse(content)
-        if self._schema is not None and not self._schema.is_valid(document):
-            violations += violations_in(self._schema, document)
+        self.validate(document, violations)
         return document
 
 
-class TextBody:
+class TextBody(SchemaBody):
     """Text in UTF-8; the handler gets a string."""
-
-    is_text = True
-    file_arguments: frozenset[str] = frozenset()
-
-    def __init__(self, schema: Schema | None, default: Any) -> None:
-        self.default = default
-        self._schema = schema
 
     def read(self, content: bytes, _content_type: str, _arguments: dict[str, Any], violations: list[Violation]) -> Any:
         """Return the text."""
@@ -62,27 +52,19 @@ class TextBody:
         except UnicodeDecodeError as error:
             violations.append(Violation("pointer", "", f"is not UTF-8: byte {error.start} is invalid"))
             return ""
-        if self._schema is not None and not self._schema.is_valid(text):
-            violations += violations_in(self._schema, text)
+        self.validate(text, violations)
         return text
 
 
-class BytesBody:
+class BytesBody(SchemaBody):
     """Any other body; the handler gets bytes. Lengths and patterns of its schema count bytes."""
 
     is_text = False
-    file_arguments: frozenset[str] = frozenset()
-
-    def __init__(self, schema: Schema | None, default: Any) -> None:
-        self.default = default
-        self._schema = schema
 
     def read(self, content: bytes, _content_type: str, _arguments: dict[str, Any], violations: list[Violation]) -> Any:
         """Return the bytes."""
         if self._schema is not None:
-            text = content.decode("latin-1")  # a character for each byte
-            if not self._schema.is_valid(text):
-                violations += violations_in(self._schema, text)
+            self.validate(content.decode("latin-1"), violations)  # a character for each byte
         return content
 
 
@@ -105,8 +87,3 @@ def reader_for(
         return TextBody(compiled if declared.get("type", "string") == "string" else None, default)
     is_bounded = declared.get("type") == "string" and any(keyword in declared for keyword in _BOUNDS)
     return BytesBody(compiled if is_bounded else None, default)
-
-
-def violations_in(schema: Schema, value: Any) -> list[Violation]:
-    """Return every violation of a body."""
-    return [Violation("pointer", pointer(path), detail) for path, detail in schema.violations(value)]

@@ -12,6 +12,7 @@ from werkzeug.http import parse_options_header
 from contract.media_types import is_json
 from contract.problems import Violation, bad_request
 from contract.requests.raw import query_values
+from contract.requests.reader import BodyReader
 from contract.requests.strict_json import InvalidJSON, parse_text
 from contract.requests.structures import ABSENT, Structure, Structures, claims, gather
 from contract.spec.document import Document
@@ -51,20 +52,18 @@ class Field:
         return self._structure.decode(gather(self.name, form))
 
 
-class Form:
+class Form(BodyReader):
     """What both kinds of forms have in common."""
 
-    is_text = True
-    file_arguments: frozenset[str] = frozenset()
     is_multipart = False
 
     def __init__(
         self, definition: Mapping[str, Any], document: Document, schemas: Schemas, structures: Structures
     ) -> None:
         schema = definition.get("schema", {})
+        super().__init__(merged(schema, document).get("default", {}))
         encoding = definition.get("encoding", {})
         structure = structures.build(schema)
-        self.default = merged(schema, document).get("default", {})
         self._schema = schemas.compile(schema)
         self._rest = structure.additional
         self._fields = {
