@@ -17,8 +17,8 @@ from contract.serving.middleware import ContractMiddleware
 from contract.serving.operation import Runtime
 from contract.serving.routing import Router
 from contract.spec.document import ContractError, Document, load
-from contract.spec.handlers import find_handlers
 from contract.spec.operations import DEFAULT_BODY_LIMIT, Route, base_path, routes
+from contract.spec.resolver import resolve_handlers
 
 
 def install(  # noqa: PLR0913 -- each is a decision of the application
@@ -60,7 +60,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
 
 def _handlers(found: Sequence[Route], document: Document, package: str) -> dict[str, Any]:
     operations = [operation for route in found for operation in route.operations.values()]
-    functions, faults = find_handlers(operations, document, package)
+    functions, faults = resolve_handlers(operations, document, package)
     if faults:
         raise ContractError.listing("The contract and the handlers disagree:", faults)
     return functions

@@ -22,8 +22,8 @@ from connexion.resolver import Resolver
 from app import HANDLERS, SPECIFICATION, create_app
 from app.settings import Settings
 from contract.spec.document import load
-from contract.spec.handlers import find_handlers
 from contract.spec.operations import routes
+from contract.spec.resolver import resolve_handlers
 from db.engine import Database
 from handlers.database import EXTENSION
 from tests.explained import EXPLAINED
@@ -174,7 +174,7 @@ def plain_connexion(database: Database) -> FlaskApp:
     """Connexion as its documentation has it, with its strictest options, and this service's handlers."""
     document = load(SPECIFICATION)
     operations = [operation for route in routes(document) for operation in route.operations.values()]
-    handlers, _ = find_handlers(operations, document, HANDLERS)
+    handlers, _ = resolve_handlers(operations, document, HANDLERS)
     application = FlaskApp(__name__, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
     application.add_api(

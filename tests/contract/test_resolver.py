@@ -12,8 +12,8 @@ from app import HANDLERS, SPECIFICATION, create_app
 from app.settings import ROOT, Settings
 from contract import ContractError
 from contract.spec.document import load
-from contract.spec.handlers import find_handlers
 from contract.spec.operations import operations
+from contract.spec.resolver import resolve_handlers
 from handlers.items import list_items
 
 PACKAGE = "temporary_handlers"
@@ -44,7 +44,7 @@ def _operation(*parameters: dict[str, Any], **properties: Any) -> dict[str, Any]
 
 def _faults(spec: dict[str, Any], package: str = PACKAGE) -> list[str]:
     found = [operation for path in spec["paths"] for operation in operations(spec, path)]
-    return find_handlers(found, spec, package)[1]
+    return resolve_handlers(found, spec, package)[1]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_this_services_handlers_agree_with_its_spec() -> None:
 def test_a_handler_is_found_by_operation_id_and_tag() -> None:
     """No dotted paths in the spec: they would become method names in every SDK."""
     document = load(SPECIFICATION)
-    handlers, _ = find_handlers(operations(document, "/items"), document, HANDLERS)
+    handlers, _ = resolve_handlers(operations(document, "/items"), document, HANDLERS)
     assert handlers["list_items"] is list_items
 
 

@@ -1,4 +1,4 @@
-"""operationId = function name, tag = module: finds the handlers of a contract and checks that both agree."""
+"""Resolves operations to handlers: operationId = function name, tag = module. Checks that both agree."""
 
 import importlib
 import inspect
@@ -14,7 +14,7 @@ from contract.spec.types import merged
 Handler = Callable[..., Any]
 
 
-def find_handlers(
+def resolve_handlers(
     operations: Iterable[Operation], document: Document, package: str
 ) -> tuple[dict[str, Handler], list[str]]:
     """Return the handlers by operationId, and a line for everything in which contract and handlers disagree."""
