@@ -25,6 +25,7 @@ from contract.spec.document import load
 from contract.spec.operations import routes
 from contract.spec.resolver import resolve_handlers
 from db.engine import Database
+from db.schema import metadata
 from handlers.database import EXTENSION
 from tests.explained import EXPLAINED
 
@@ -109,7 +110,8 @@ class Pair:
         """Give both databases the same items."""
         for database in self.databases:
             with database.write() as connection:
-                connection.exec_driver_sql("DELETE FROM items")
+                for table in reversed(metadata.sorted_tables):
+                    connection.execute(table.delete())
                 connection.exec_driver_sql("DELETE FROM sqlite_sequence")
                 connection.exec_driver_sql(_SEED)
 
