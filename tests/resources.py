@@ -40,11 +40,9 @@ class ContractResource:
 
     @property
     def references(self) -> set[str]:
-        """The tables that a row of this one refers to, itself not among them."""
+        """The tables that a row of this one can refer to; it can be among them."""
         properties = self.schemas["new"]["properties"].values()
-        return {resolve(schema)["x-references"] for schema in properties if "x-references" in resolve(schema)} - {
-            self.table
-        }
+        return {resolve(schema)["x-references"] for schema in properties if "x-references" in resolve(schema)}
 
     @property
     def example(self) -> Any:
@@ -65,7 +63,7 @@ def resources() -> dict[str, ContractResource]:
 
 def create_references(client: ContractClient, table: str) -> None:
     """Create one of everything that a row of `table` can refer to; in a new database, the id of each is 1."""
-    for name in sorted(resources()[table].references):
+    for name in sorted(resources()[table].references - {table}):
         if client.get(f"/{name}/1").status_code == 404:
             create_example(client, name)
 
