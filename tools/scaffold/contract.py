@@ -68,7 +68,7 @@ def _schemas(names: Names, own: list[Property], sort: list[str]) -> dict[str, An
     written = [each for each in own if not each.read_only]
     found: dict[str, Any] = {
         f"{schema}Id": {**ID, "description": "Assigned by the service, never twice.", "example": 1},
-        **{each.component: dict(each.schema) for each in own if each.is_new},
+        **{name: rules for each in own if each.is_new for name, rules in _components(each, noun).items()},
         f"{schema}List": {
             "type": "array",
             "description": f"A page of {names.nouns}.",
@@ -99,6 +99,15 @@ def _schemas(names: Names, own: list[Property], sort: list[str]) -> dict[str, An
     if not found[f"New{schema}"]["required"]:
         del found[f"New{schema}"]["required"]
     return found
+
+
+def _components(each: Property, noun: str) -> dict[str, Any]:
+    """The rules of a property; those of an array's elements have a name of their own, which generators ask for."""
+    if each.schema["type"] != "array":
+        return {each.component: dict(each.schema)}
+    name = f"{each.component}Entry"
+    described = {"description": f"One of the {each.name.replace('_', ' ')} of the {noun}.", **each.schema["items"]}
+    return {name: described, each.component: {**each.schema, "items": _reference(name)}}
 
 
 def _reference(component: str) -> dict[str, str]:
