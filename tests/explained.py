@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+_MEDIA_TYPES = (b"application/json", b"application/merge-patch+json")
 Applies = Callable[[Any, Any, Any], bool]
 """Takes the request, plain Connexion's response and this engine's."""
 
@@ -73,9 +74,8 @@ def _media_type(_sent: Any, plain: Any, engine: Any) -> bool:
 
 
 def _media_type_spelling(sent: Any, plain: Any, engine: Any) -> bool:
-    if not _header(sent, b"content-type") or engine.status not in (200, 201, 400, 404, 412):
-        return False
-    return bool(plain.status == 415 or (plain.status == 500 and engine.status != 400))
+    spelled = any(name == b"content-type" and value not in _MEDIA_TYPES for name, value in sent.headers)
+    return bool(spelled and plain.status in (415, 500) and engine.status in (200, 201, 400, 404, 412))
 
 
 def _unreadable(sent: Any, plain: Any, engine: Any) -> bool:
