@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+_MEDIA_TYPES = (b"application/json", b"application/merge-patch+json")
 Applies = Callable[[Any, Any, Any], bool]
 """Takes the request, plain Connexion's response and this engine's."""
 
@@ -48,7 +49,7 @@ def _converters(sent: Any, plain: Any, engine: Any) -> bool:
 
 
 def _head(sent: Any, plain: Any, engine: Any) -> bool:
-    return sent.method == "HEAD" and plain.status == 500 and engine.status in (200, 304, 404, 412)
+    return bool(sent.method == "HEAD" and plain.status == 500 and engine.status < 500)
 
 
 def _limit(sent: Any, _plain: Any, engine: Any) -> bool:
@@ -73,7 +74,8 @@ def _media_type(_sent: Any, plain: Any, engine: Any) -> bool:
 
 
 def _media_type_spelling(sent: Any, plain: Any, engine: Any) -> bool:
-    return plain.status in (415, 500) and engine.status in (200, 201, 400, 404, 412) and _header(sent, b"content-type")
+    spelled = any(name == b"content-type" and value not in _MEDIA_TYPES for name, value in sent.headers)
+    return bool(spelled and plain.status in (415, 500) and engine.status in (200, 201, 400, 404, 412))
 
 
 def _unreadable(sent: Any, plain: Any, engine: Any) -> bool:
@@ -111,11 +113,16 @@ def _slashes(sent: Any, plain: Any, engine: Any) -> bool:
 
 
 def _parameters(_sent: Any, plain: Any, engine: Any) -> bool:
-    return engine.status == 400 and plain.status in (200, 201, 204, 404) and _violates(engine, "parameter")
+    return (
+        engine.status == 400
+        and plain.status in (200, 201, 204, 404)
+        and (_violates(engine, "parameter") or engine.body == b"")
+    )
 
 
 def _violates(engine: Any, source: str) -> bool:
-    return any(source in error for error in engine.body.get("errors", ()))
+    errors = engine.body.get("errors", ()) if isinstance(engine.body, dict) else ()  # HEAD has no body
+    return any(source in error for error in errors)
 
 
 def _json(sent: Any, plain: Any, engine: Any) -> bool:
@@ -137,7 +144,7 @@ EXPLAINED: tuple[Row, ...] = (
     Row("Long numbers", "500 for more than 4,300 digits in a path or a query", "400 that names the parameter",
         _long_numbers),
     Row("Paths that are not UTF-8", "500", "400 that names the parameter", _not_utf_8),
-    Row("Unreadable bodies", "500 for a body that is not UTF-8, or that JSON cannot represent", "400", _unreadable),
+    Row("Unreadable bodies", "500 if it is not UTF-8, or has a value that validation misses", "400", _unreadable),
     Row("Header parameters", "do not reach the handler: preconditions have no effect", "are arguments of the handler",
         _preconditions),
     Row("Path parameters", "404 for a value that its router cannot convert", "400 that names the parameter",
