@@ -170,12 +170,14 @@ def _row_factories(names: Sequence[str]) -> _RowFactories:
     """Functions that make a dict of a row, dicts of rows, and of a mapping a dict in the order of `names`.
 
     They are compiled, as `collections.namedtuple` compiles its classes, because they run for every row: a literal costs
-    half of `dict(zip(names, row))`. Columns behind those of `names` are left out.
+    half of `dict(zip(names, row))`. A single row may have more columns behind those of `names`, rows in a list may not.
     """
     by_index = ", ".join(f"{name!r}: row[{index}]" for index, name in enumerate(names))
     by_name = ", ".join(f"{name!r}: row[{name!r}]" for name in names)
+    values = [f"value_{index}" for index in range(len(names))]
+    unpacked = ", ".join(f"{name!r}: {value}" for name, value in zip(names, values, strict=True))
     return _RowFactories(
         eval(f"lambda row: {{{by_index}}}"),  # noqa: S307 -- made of the names of columns
-        eval(f"lambda rows: [{{{by_index}}} for row in rows]"),  # noqa: S307 -- the same
+        eval(f"lambda rows: [{{{unpacked}}} for {', '.join(values)}, in rows]"),  # noqa: S307 -- the same
         eval(f"lambda row: {{{by_name}}}"),  # noqa: S307 -- the same
     )
