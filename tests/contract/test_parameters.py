@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import pytest
 
 from contract.connexion_internals import argument_name
-from contract.requests.raw import query_values, read_headers
+from contract.requests.raw import is_unicode, query_values, read_headers
 from contract.requests.values import value_decoder
 from contract.spec.schemas import Schemas
 from tests.support import ContractClient, assert_violations
@@ -116,6 +116,12 @@ def test_a_string_stays_as_it_is(text: str) -> None:
 def test_a_query_is_form_urlencoded(query: bytes, texts: dict[str, list[str]]) -> None:
     """WHATWG URL §5.1."""
     assert query_values(query) == texts
+
+
+@pytest.mark.parametrize(("path", "expected"), [("a", True), ("é😀", True), ("\udcff", False), ("a\ud800", False)])
+def test_a_path_with_unpaired_surrogates_was_not_utf_8(path: str, expected: bool) -> None:  # noqa: FBT001
+    """Servers put them where bytes could not be decoded."""
+    assert is_unicode(path) is expected
 
 
 @pytest.mark.parametrize("query", [b"a=%ff", b"%ff=a", b"a=\xff", b"a=%ED%A0%80", b"a=%C3"])

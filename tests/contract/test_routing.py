@@ -1,10 +1,12 @@
 """Routing: which operations a path has, and what each takes and sends."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from contract.serving.request import Target
+from contract.responses.response import Response
+from contract.serving.request import Request, Target
 from contract.serving.routing import Router, request_path
 from contract.spec.operations import Route, operations, routes
 from tests.support import ALLOW, PATHS, specification
@@ -147,3 +149,24 @@ def test_all_operations_can_be_walked() -> None:
     found = [op.operation_id for path in specification()["paths"] for op in operations(specification(), path)]
     assert found[:2] == ["list_items", "create_item"]
     assert found == list(map(str, specified()))
+
+
+def test_the_headers_of_options_are_as_asgi_has_them() -> None:
+    """Bytes in lower case, a new list each time, and no body."""
+    patch = {"operationId": "f", "requestBody": {"content": {"text/x": {}, "text/y": {}}}, "responses": {}}
+    (route,) = routes({"paths": {"/x": {"patch": patch}}})
+    match = Router([(route, {})]).match({"path": "/x", "method": "OPTIONS"})
+    assert match is not None
+    for _ in range(2):
+        response = asyncio.run(_response(match[0]))
+        assert (response.status, response.body) == (204, b"")
+        assert response.headers == [(b"allow", b"OPTIONS, PATCH"), (b"accept-patch", b"text/x, text/y")]
+        response.headers.append((b"x-request-id", b"r"))
+
+
+async def _response(target: Target) -> Response:
+    return await target.respond(Request({}, _nothing, {}, ()))
+
+
+async def _nothing() -> Any:
+    return {"type": "http.disconnect"}
