@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.drain import refuse_new_connections
 from app.logs import configuration
 from app.settings import ROOT, Settings, SettingsError
 from db.engine import Database
@@ -27,6 +28,18 @@ def on_starting(_server: Any) -> None:
         sys.exit(f"The service cannot start. The database is unavailable: {reason}")
     finally:
         database.close()
+
+
+def when_ready(server: Any) -> None:
+    """When the service stops, refuse new connections before the first worker stops, so that none is lost."""
+    stop = server.stop
+
+    def stop_without_loss(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 -- Gunicorn's signature
+        for listener in server.LISTENERS:
+            refuse_new_connections(listener.sock)
+        stop(graceful)
+
+    server.stop = stop_without_loss
 
 
 def post_fork(server: Any, _worker: Any) -> None:

@@ -26,6 +26,8 @@ _DETAILS = {
     431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
 }
 
+_HANDSHAKE_SECONDS = 0.2  # in which a connection that is being opened arrives
+
 
 class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
     """Gunicorn's HTTP/1.1 protocol, with problem details as errors. The worker knows all open connections."""
@@ -105,8 +107,10 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     async def _shutdown(self) -> None:
         """Finish the running requests, and close idle connections.
 
-        Accept pending connections first: closing the listeners would reset them.
+        Accept pending connections first: closing the listeners would reset them. When the whole service stops,
+        `app.drain` keeps new connections out of the queue, and those that are being opened get the time to arrive.
         """
+        await asyncio.sleep(_HANDSHAKE_SECONDS)
         listeners = [listener.sock.dup() for listener in self.sockets]
         for server in self.servers:
             server.close()
@@ -120,7 +124,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
 
 def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
-    """Accept pending connections, then close the listener at once, so that no further connection can queue."""
+    """Accept pending connections, then close the listener."""
     listener.settimeout(0)
     with listener, contextlib.suppress(OSError):
         while True:

@@ -1,0 +1,31 @@
+"""Stops a listening socket from taking new connections without losing those that it has.
+
+Closing a listening socket resets every connection that no process has accepted yet, and a client may have sent its
+request on one of them. With this filter on the socket, Linux drops the first packet of each new connection (SYN, RFC
+9293 §3.5), so that the queue can be emptied for good before the socket is closed. The client's system sends the packet
+again a second later: then the port is closed, or belongs to the next instance of the service.
+"""
+
+import ctypes
+import socket
+import struct
+import sys
+
+_SO_ATTACH_FILTER = 26  # socket(7); Python's socket module does not have it
+# A classic BPF program (https://docs.kernel.org/networking/filter.html). The packet begins with its TCP header, which
+# has the flags in byte 13; 2 is SYN.
+_DROP_SYN = (
+    (0x30, 0, 0, 13),  # load byte 13
+    (0x45, 0, 1, 2),  # if it has the flag SYN, continue, otherwise skip one instruction
+    (0x06, 0, 0, 0),  # return: keep 0 bytes of the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # return: keep all of it
+)
+
+
+def refuse_new_connections(listener: socket.socket) -> None:
+    """Ignore attempts to connect from now on, in all processes that share this socket. Needs Linux and TCP."""
+    if not sys.platform.startswith("linux") or listener.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_SYN))
+    filter_ = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(program))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
