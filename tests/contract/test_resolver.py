@@ -11,7 +11,7 @@ import pytest
 from app import HANDLERS, SPECIFICATION, create_app
 from app.settings import ROOT, Settings
 from contract import ContractError
-from contract.spec.document import load
+from contract.spec.loading import load
 from contract.spec.operations import operations
 from contract.spec.resolver import resolve_handlers
 from handlers.items import list_items
