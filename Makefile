@@ -30,8 +30,8 @@ run: .venv/runtime  ## Install the service and serve on http://127.0.0.1:8000 wi
 	exec $(BIN)/gunicorn app:app
 
 .PHONY: dev
-dev: .venv/runtime  ## Serve with one worker that restarts when the code or the contract changes
-	RELOAD=on exec $(BIN)/gunicorn app:app
+dev: .venv/runtime  ## Serve while you work: starts again when the code or the contract is saved
+	@exec $(BIN)/python -m tools.dev
 
 .PHONY: test
 test: .venv/dev  ## Install the test tools and run the tests (in process; takes minutes)

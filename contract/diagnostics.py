@@ -64,6 +64,11 @@ class ContractError(Exception):
         super().__init__("\n".join([what, *_render(list(faults))]))
 
 
+def shown(*faults: Fault) -> str:
+    """Return the lines for these faults."""
+    return "\n".join(_render(faults))
+
+
 def pointer(steps: Steps) -> str:
     """Return the JSON Pointer (RFC 6901) of these steps."""
     return "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)

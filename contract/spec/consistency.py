@@ -38,7 +38,7 @@ def reference_faults(document: Document, references: Mapping[str, Sequence[Steps
             continue
         except Uncompilable as reason:
             message = str(reason).replace(reference, f"`{_original(reference)}`")
-            help_ = _closest(document, target, section(places[0]))
+            help_ = "" if "itself" in message else _closest(document, target, section(places[0]))
             yield from (Fault(message, help_, (*at, "$ref")) for at in places)
         else:
             yield from _of_another_kind(reference, target, places)

@@ -1,5 +1,6 @@
 """Resolves operations to handlers: operationId = function name, tag = module. Checks that both agree."""
 
+import difflib
 import importlib
 import inspect
 import linecache
@@ -62,19 +63,21 @@ class _Resolver:
             if callable(function):
                 self.handlers[operation.operation_id] = function
                 if operation.fault is None:
-                    self.faults += _differences(operation, self._document, function)
+                    self.faults += _differences(operation, self._document, function, name)
             else:
-                self.faults.append(_missing(operation, name, surplus, is_module=module is not None))
+                self.faults.append(_missing(operation, self._document, name, surplus, is_module=module is not None))
         for surplus_name in sorted(surplus):
             message = f"{name}.{surplus_name} is no handler: no operation with the tag {tag} has this operationId"
             place = _place(functions[surplus_name])
             self.faults.append(Fault(message, "begin the name of a helper with `_`", place=place))
 
 
-def _missing(operation: Operation, module: str, surplus: Iterable[str], *, is_module: bool) -> Fault:
+def _missing(
+    operation: Operation, document: Document, module: str, surplus: Iterable[str], *, is_module: bool
+) -> Fault:
     """Return the fault of an operation without a handler, with the function to write."""
     file = f"{module.replace('.', '/')}.py"
-    arguments = ", ".join(_argument(name, is_given=given) for name, given in _declared(operation, {}).items())
+    arguments = ", ".join(_argument(name, is_given=given) for name, given in _declared(operation, document).items())
     write = f"write `def {operation.operation_id}({arguments})` in {file}{'' if is_module else ', a new file'}"
     help_ = suggestion(operation.operation_id, surplus) or write
     message = f"{operation} has no handler: {module}.{operation.operation_id} is missing"
@@ -96,7 +99,7 @@ def _declared(operation: Operation, document: Document) -> dict[str, bool]:
     return declared
 
 
-def _differences(operation: Operation, document: Document, function: Handler) -> Iterator[Fault]:
+def _differences(operation: Operation, document: Document, function: Handler, module: str) -> Iterator[Fault]:
     declared = _declared(operation, document)
     signature = inspect.signature(function).parameters
     takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in signature.values())
@@ -106,24 +109,27 @@ def _differences(operation: Operation, document: Document, function: Handler) ->
         for name, parameter in signature.items()
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD and name not in extras
     }
-    handler = f"{function.__module__}.{function.__name__}"
+    handler = f"{module}.{operation.operation_id}"
+    where = f"{operation.method.upper()} {operation.path}"
     place, contract = _place(function), "the operation is at {see}"
 
     def fault(message: str, help_: str) -> Fault:
-        return Fault(message, f"{help_}; {contract}" if place else help_, operation.at, place=place, see=operation.at)
-
-    surplus = sorted(taken.keys() - declared.keys())
-    for name in () if takes_all else sorted(declared.keys() - signature.keys()):
-        help_ = f"add `{_argument(name, is_given=declared[name])}`"
-        yield fault(f"{handler} has no parameter {name}, which {operation} has", help_)
-    for name in surplus:
-        help_ = (
-            suggestion(name, declared.keys() - signature.keys()) or f"the contract has {', '.join(declared) or 'none'}"
+        return Fault(
+            message, f"{help_}; {contract}" if place else help_, operation.at, key=True, see=operation.at, place=place
         )
-        yield fault(f"{handler} has the parameter {name}, which {operation} has not", help_)
+
+    missing = set() if takes_all else declared.keys() - signature.keys()
+    for name in sorted(taken.keys() - declared.keys()):
+        close = next(iter(difflib.get_close_matches(name, sorted(missing), n=1)), None)
+        missing = missing - {close}
+        help_ = f"write `{close}`" if close else f"the contract has: {', '.join(declared) or 'none'}"
+        yield fault(f"{handler} has the parameter {name}, which {where} does not have", help_)
+    for name in sorted(missing):
+        help_ = f"add `{_argument(name, is_given=declared[name])}`"
+        yield fault(f"{handler} has no parameter {name}, which {where} has", help_)
     for name in sorted(declared.keys() & taken.keys()):
         if not declared[name] and taken[name].default is inspect.Parameter.empty:
-            message = f"{handler} has no default for {name}, which is optional in {operation}"
+            message = f"{handler} has no default for {name}, which is optional in {where}"
             yield fault(message, f"write `{name}=None`")
 
 

@@ -98,14 +98,14 @@ class _File:
     def _loops(self) -> Iterator[Fault]:
         """Yield the aliases of what contains them: the document would have no end."""
         around: list[str | None] = []
-        event: Any
         for event in yaml.parse(self._content, Loader=_SAFE_LOADER):
             if isinstance(event, yaml.CollectionStartEvent):
                 around.append(event.anchor)
             elif isinstance(event, yaml.CollectionEndEvent):
                 around.pop()
             elif isinstance(event, yaml.AliasEvent) and event.anchor in around:
-                place = self._at(event.start_mark.line, event.start_mark.column, len(event.anchor) + 1)
+                mark: Any = event.start_mark
+                place = self._at(mark.line, mark.column, len(str(event.anchor)) + 1)
                 yield Fault(f"`*{event.anchor}` is inside of what it stands for", place=place)
 
     def _repeated(self, first: yaml.ScalarNode, second: yaml.ScalarNode) -> Fault:

@@ -43,7 +43,7 @@ def owner_of(schema_path: Sequence[Any]) -> str:
 
 def named(owner: str, at: Steps) -> str:
     """Return what the object is, for a sentence."""
-    if not at:
+    if not owner:
         return "the contract"
     if owner in _NAMES:
         return _NAMES[owner]
