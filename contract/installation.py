@@ -47,20 +47,18 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     guards.check(application)
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
-    functions, faults = resolve_handlers(
-        [operation for route in found for operation in route.operations.values()], document, handlers
-    )
+    operations = [operation for route in found for operation in route.operations.values()]
+    functions, faults = resolve_handlers(operations, document, handlers)
     runtime = _runtime(application, document, errors or {}, executor)
     compiler = Compiler(document, runtime, enforce=enforce, around=around, security_map=options["security_map"])
     compiled, uncompilable = compiler.compile(found, functions)
-    if faults or uncompilable:
-        raise document.error("The contract and the handlers do not fit together:", [*faults, *uncompilable])
-    router = Router(compiled)
+    if faults := [*faults, *uncompilable]:
+        raise document.error("The contract and the handlers do not fit together:", faults)
     if compiler.forwarded:
         protected = {name: guarded(name, function) for name, function in functions.items()}
         connexion_internals.add_forwarded(application, _forwarded(document, found), protected, **options)
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, router, runtime))
+    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
     guards.refuse_additions(application)
 
 

@@ -1,5 +1,6 @@
 """`make dev` in a copy of the project: every mistake is one short message and a 503, and the next save ends it."""
 
+import errno
 import os
 import re
 import shutil
@@ -270,7 +271,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"Cannot listen on 127.0.0.1:{started.port}: Address already in use. Choose another port: PORT=8001 make dev\n"
+        f"Cannot listen on 127.0.0.1:{started.port}: {os.strerror(errno.EADDRINUSE)}. Choose another port: PORT=8001 make dev\n"
     )
 
 

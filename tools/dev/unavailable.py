@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, *_args: object) -> None:
         """Say nothing: clients may disconnect."""
 
 
