@@ -270,9 +270,8 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "tools.dev"]
         ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == (
-        f"Cannot listen on 127.0.0.1:{started.port}: {os.strerror(errno.EADDRINUSE)}. Choose another port: PORT=8001 make dev\n"
-    )
+    reason = f"Cannot listen on 127.0.0.1:{started.port}: {os.strerror(errno.EADDRINUSE)}."
+    assert ended.stderr == f"{reason} Choose another port: PORT=8001 make dev\n"
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:

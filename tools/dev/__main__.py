@@ -21,7 +21,7 @@ from tools.dev.unavailable import unavailable
 ROOT = Path(__file__).resolve().parents[2]
 WATCHED = ("app", "contract", "db", "handlers", "openapi", "gunicorn.conf.py")
 POLL_SECONDS = 0.2
-STOP_SECONDS = 5
+STOP_SECONDS = 10  # more than the graceful timeout in serve.py: a request that is running is not lost
 Snapshot = dict[str, tuple[int, int, int]]
 
 

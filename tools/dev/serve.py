@@ -36,5 +36,5 @@ if __name__ == "__main__":
     load()
     from gunicorn.app.wsgiapp import run
 
-    sys.argv = ["gunicorn", "--bind", f"fd://{number}", "--workers", "1", "--graceful-timeout", "1", "app:app"]
+    sys.argv = ["gunicorn", "--bind", f"fd://{number}", "--workers", "1", "--graceful-timeout", "5", "app:app"]
     run()
