@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.drain import refuse_new_connections
 from app.logs import configuration
-from app.settings import ROOT, Settings, SettingsError
+from app.settings import Settings, SettingsError
 from db.engine import Database
 
 try:
@@ -31,7 +31,13 @@ def on_starting(_server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """When the service stops, refuse new connections before the first worker stops, so that none is lost."""
+    """When the service stops, refuse new connections before the first worker stops, so that none is lost.
+
+    Not on a socket that another process has opened (fd://): it stays open, and keeps the connections for the next
+    service.
+    """
+    if server.systemd or any(bound.startswith("fd://") for bound in server.cfg.bind):
+        return
     stop = server.stop
 
     def stop_without_loss(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 -- Gunicorn's signature
@@ -61,14 +67,12 @@ bind = f"{_settings.host}:{_settings.port}"
 # A subclass of Gunicorn's asgi worker (with gunicorn_h1c and uvloop) that sends problem details. Unlike uvicorn-worker,
 # the asgi worker honours graceful_timeout and passes the fault tests in tests/e2e/test_server.py.
 worker_class = "app.worker.Worker"
-workers = 1 if _settings.reload else _settings.web_concurrency
+workers = _settings.web_concurrency
 asgi_lifespan = "on"
 
 # Compile the contract once, before the fork. SIGHUP replaces the workers and reloads this file; new code needs a
 # restart.
-preload_app = not _settings.reload
-reload = _settings.reload
-reload_extra_files = [str(path) for path in (ROOT / "openapi").glob("*.yaml")]
+preload_app = True
 
 timeout = 30  # seconds after which a worker that does not respond is killed and replaced
 graceful_timeout = _settings.graceful_timeout

@@ -85,7 +85,6 @@ class Settings:
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )
-    reload: bool = _setting("off", _switch, "Whether to restart when the code or the contract changes: `on` or `off`.")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
