@@ -23,6 +23,8 @@ COPY contract/ contract/
 COPY db/ db/
 COPY handlers/ handlers/
 COPY app/ app/
+COPY docs/errors.md docs/
+COPY docs/http.md docs/
 # The static files for nginx.
 RUN /venv/bin/python -m app.static /static
 # The part of nginx's configuration that is generated from the contract.

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from app.pages import UI_FILES
+from app.pages import UI_NAMES
 from tests.e2e.stack import VAR, Composed, Response, ask, composed, post, wait_until
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = ("web", "nginx")
-UI = ["/ui/", *(f"/ui/{name}" for name in UI_FILES)]
+UI = ["/ui/", *(f"/ui/{name}" for name in UI_NAMES)]
 
 
 @dataclass(frozen=True)
