@@ -6,9 +6,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.log_formats import JsonFormatter, TextFormatter, is_colourful
 from app.log_writer import MAX_LINE
@@ -89,14 +92,14 @@ def test_a_line_of_json_has_the_same_fields_for_each_event(written: Written, id_
 
 def test_the_lines_of_a_traceback_in_text_are_indented() -> None:
     """So neither a message nor an exception can forge a line, nor control a terminal."""
-    text = TextFormatter(colourful=False).format(_record(HOSTILE, _caught(ValueError(HOSTILE))))
-    first, *rest = text.split("\n")
+    event = TextFormatter(colourful=False).format(_record(HOSTILE, _caught(ValueError(HOSTILE))))
+    first, *rest = event.split("\n")
     assert re.search(
         r"WARNING items a\\n2026-01-01 .*forged\\r\\x1b\[31m\\x9b31m\\u2028\\u202e\"\\\\x00\\ud800$", first
     )
     assert rest[0] == "  Traceback (most recent call last):"
     assert all(line.startswith("  ") for line in rest)
-    assert all(line.isprintable() for line in text.split("\n"))
+    assert all(line.isprintable() for line in event.split("\n"))
 
 
 def test_an_event_with_a_traceback_is_one_line_of_json() -> None:
@@ -109,14 +112,14 @@ def test_an_event_with_a_traceback_is_one_line_of_json() -> None:
     assert event["exception"].endswith("\nValueError: the cause")
 
 
-@pytest.mark.parametrize("text", ["x" * 50_000, "\x01" * 5_000, "\N{PILE OF POO}" * 5_000])
-def test_a_long_event_loses_its_middle(text: str) -> None:
+@pytest.mark.parametrize("long", ["x" * 50_000, "\x01" * 5_000, "\N{PILE OF POO}" * 5_000])
+def test_a_long_event_loses_its_middle(long: str) -> None:
     """Its line is not longer than what a pipe takes as a whole, and the exception is still there."""
-    record = _record(text, _caught(ValueError(text + "the end")))
+    record = _record(long, _caught(ValueError(long + "the end")))
     line = JsonFormatter().format(record)
     assert len(line) < MAX_LINE
     event = json.loads(line)
-    assert (event["message"][:1], event["exception"][-7:]) == (text[:1], "the end")
+    assert (event["message"][:1], event["exception"][-7:]) == (long[:1], "the end")
     assert "characters left out" in event["message"]
     for part in TextFormatter(colourful=False).format(record).split("\n"):
         assert len(part.encode()) < MAX_LINE
@@ -225,3 +228,14 @@ def test_the_handler_reports_what_was_dropped(written: Written) -> None:
     assert (event["level"], event["logger"]) == ("warning", "log")
     assert event["message"] == "7 lines were dropped, because nobody read the log"
     assert written() == ""
+
+
+def test_an_error_of_the_database_has_no_values_of_parameters(tmp_path: Path) -> None:
+    """They are text from clients, and the error goes to the log."""
+    database = Database(make_url(f"sqlite:///{tmp_path}/items.db"))
+    statement = text("SELECT name FROM nowhere WHERE name = :name")
+    for begin in (database.read, database.write):
+        with pytest.raises(SQLAlchemyError, match="nowhere") as caught, begin() as connection:
+            connection.execute(statement, {"name": "private"})
+        assert "private" not in f"{caught.value!r} {caught.value}"
+    database.close()
