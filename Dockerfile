@@ -67,4 +67,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s -
     CMD ["/etc/nginx/healthcheck"]
 # SIGQUIT lets nginx finish the running requests; SIGTERM would abort them.
 STOPSIGNAL SIGQUIT
-CMD ["nginx", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
+CMD ["/etc/nginx/run", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]

@@ -1,6 +1,7 @@
 """Gunicorn's settings (https://gunicorn.org/reference/settings/). `app.settings` has those that users can change."""
 
 import gc
+import os
 import signal
 import sys
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.drain import refuse_new_connections
-from app.logs import configuration
+from app.logs import configuration, log_prints
 from app.settings import Settings, SettingsError
 from db.engine import Database
 
+if os.environ.get("LOG_FORMAT", "").strip().lower() == "json":
+    log_prints()
 try:
     _settings = Settings.from_environ()
 except SettingsError as error:
@@ -86,6 +89,5 @@ limit_request_field_size = 8190  # bytes per header; a longer header is a 431
 control_socket_disable = True  # not used, and the root file system may be read-only
 
 logger_class = "app.logs.GunicornLogger"
-logconfig_dict = configuration(_settings.log_level)
+logconfig_dict = configuration(_settings.log_level, _settings.log_format)
 accesslog = "-" if _settings.access_log else None
-access_log_format = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'

@@ -74,7 +74,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         settings = Settings.from_environ()
-        configure(settings.log_level)
+        configure(settings.log_level, settings.log_format)
         application = create_app(settings)
     except (SettingsError, ContractError) as error:
         sys.exit(f"The service cannot start. {error}")
