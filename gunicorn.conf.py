@@ -5,12 +5,10 @@ import signal
 import sys
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.drain import refuse_new_connections
 from app.logs import configuration
 from app.settings import ROOT, Settings, SettingsError
-from db.engine import Database
+from app.start import merge_wal, welcome
 
 try:
     _settings = Settings.from_environ()
@@ -18,20 +16,11 @@ except SettingsError as error:
     sys.exit(f"The service cannot start. {error}")
 
 
-def on_starting(_server: Any) -> None:
-    """Check the database before the first worker starts, so that a start that cannot succeed ends with one message."""
-    database = Database(_settings.database_url)
-    try:
-        database.create()
-    except (SQLAlchemyError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        sys.exit(f"The service cannot start. The database is unavailable: {reason}")
-    finally:
-        database.close()
-
-
 def when_ready(server: Any) -> None:
-    """When the service stops, refuse new connections before the first worker stops, so that none is lost."""
+    """Welcome the user. When the service stops, refuse new connections before the first worker stops: none is lost."""
+    if _settings.welcome:
+        sys.stderr.write(welcome(server.LISTENERS, _settings.database_url))
+        sys.stderr.flush()
     stop = server.stop
 
     def stop_without_loss(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 -- Gunicorn's signature
@@ -40,6 +29,11 @@ def when_ready(server: Any) -> None:
         stop(graceful)
 
     server.stop = stop_without_loss
+
+
+def on_exit(_server: Any) -> None:
+    """Leave one database file, when all workers have ended."""
+    merge_wal(_settings.database_url)
 
 
 def post_fork(server: Any, _worker: Any) -> None:
@@ -56,7 +50,8 @@ def post_fork(server: Any, _worker: Any) -> None:
 
 
 wsgi_app = "app:app"
-bind = f"{_settings.host}:{_settings.port}"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+forwarded_allow_ips = _settings.forwarded_allow_ips
 
 # A subclass of Gunicorn's asgi worker (with gunicorn_h1c and uvloop) that sends problem details. Unlike uvicorn-worker,
 # the asgi worker honours graceful_timeout and passes the fault tests in tests/e2e/test_server.py.

@@ -282,7 +282,7 @@ def _copy(folder: Path) -> Path:
 
 def _start(settings: dict[str, str], checkout: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PORT": "0", **settings}
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    command = [sys.executable, "-m", "app"]
     return subprocess.run(
         command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
