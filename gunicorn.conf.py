@@ -24,8 +24,10 @@ def when_ready(server: Any) -> None:
     stop = server.stop
 
     def stop_without_loss(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 -- Gunicorn's signature
-        for listener in server.LISTENERS:
-            refuse_new_connections(listener.sock)
+        # Not if systemd or another main process (SIGUSR2) has the same socket, and goes on with it.
+        if server.reexec_pid == server.master_pid == 0 and not server.systemd:
+            for listener in server.LISTENERS:
+                refuse_new_connections(listener.sock)
         stop(graceful)
 
     server.stop = stop_without_loss

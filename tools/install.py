@@ -65,12 +65,15 @@ def check_python() -> None:
 
 def runs(python: str) -> bool:
     """Return whether this program is a Python that runs: pyenv has programs for versions that are not enabled."""
-    return shutil.which(python) is not None and quiet([python, "-c", ""])
+    return quiet([python, "-c", ""])
 
 
 def quiet(command: list[str]) -> bool:
-    """Run a command without its output. Return whether it succeeds."""
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    """Run a command without its output. Return whether it exists and succeeds."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    except OSError:
+        return False
     return done.returncode == 0
 
 
