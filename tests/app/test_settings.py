@@ -25,7 +25,7 @@ def test_every_setting_has_a_default() -> None:
     """The defaults serve this machine only."""
     settings = Settings.from_environ({})
     assert settings == Settings()
-    assert settings.database_url.render_as_string() == f"sqlite:///{ROOT}/var/items.db"
+    assert (settings.database_url.drivername, settings.database_url.database) == ("sqlite", f"{ROOT}/var/items.db")
     assert (settings.host, settings.port, settings.web_concurrency) == ("127.0.0.1", 8000, 2)
     assert (settings.log_level, settings.access_log) == ("info", True)
     assert (settings.graceful_timeout, settings.reload) == (30, False)

@@ -1,6 +1,7 @@
 """docs/database.md: its commands copy a database that is being served, completely, and the copy can be served."""
 
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ COPIES = [block for block in blocks(read("docs/database.md"), "sh") if "VACUUM I
 
 def _run(command: str, folder: Path) -> None:
     """Run a command of the page in the folder of a service, with the Python that runs the tests."""
-    command = re.sub(r"^\.venv/bin/python\b", sys.executable, command)
+    command = re.sub(r"^\.venv/bin/python\b", shlex.quote(sys.executable), command)
     subprocess.run(["bash", "-euc", command], cwd=folder, timeout=30, check=True)
 
 
