@@ -32,7 +32,8 @@ def check(cfg: Any, database_url: URL) -> None:
         if (file := getattr(cfg, name)) and not Path(file).exists():
             raise StartError(f"Gunicorn's setting {name} is {file}, which does not exist.")
     for name in _WRITTEN:
-        if (file := getattr(cfg, name)) and not os.access(Path(file).parent, os.W_OK):  # "-" is in the current folder
+        file = getattr(cfg, name)
+        if file and file != "-" and not os.access(Path(file).parent, os.W_OK):  # "-" is standard output
             raise StartError(f"Gunicorn's setting {name} is {file}, which cannot be written.")
     inherited = {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys()
     for listen in () if inherited or cfg.reuse_port else cfg.address:

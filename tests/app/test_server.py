@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.engine import make_url
 
 from app.settings import ROOT
-from app.start import StartError, check_port, create_database, merge_wal, welcome
+from app.start import StartError, check, check_port, create_database, merge_wal, welcome
 
 ANOTHER = "DATABASE_URL=sqlite:///FILE chooses another file."
 GUNICORN = "Gunicorn's settings are invalid: "
@@ -85,6 +86,17 @@ def test_every_setting_has_one_message(tmp_path: Path, name: str, text: str, mes
     printed = _start(tmp_path, **{name: text})
     assert printed.startswith(message)
     assert len(printed.splitlines()) <= 2
+
+
+def test_standard_output_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`accesslog = "-"` is valid in a folder that cannot be written, as in the container."""
+    names = ("certfile", "keyfile", "ca_certs", "worker_tmp_dir", "pidfile", "errorlog")
+    cfg = SimpleNamespace(**dict.fromkeys(names), accesslog="-", reuse_port=False, address=[("127.0.0.1", 0)])
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    check(cfg, make_url(f"sqlite:///{tmp_path}/items.db"))
+    cfg.accesslog = f"{tmp_path}/log"
+    with pytest.raises(StartError, match=r"^Gunicorn's setting accesslog is .*/log, which cannot be written\.$"):
+        check(cfg, make_url(f"sqlite:///{tmp_path}/items.db"))
 
 
 def test_a_port_without_rights(monkeypatch: pytest.MonkeyPatch) -> None:
