@@ -91,7 +91,8 @@ def test_every_setting_has_one_message(tmp_path: Path, name: str, text: str, mes
 def test_standard_output_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`accesslog = "-"` is valid in a folder that cannot be written, as in the container."""
     names = ("certfile", "keyfile", "ca_certs", "worker_tmp_dir", "pidfile", "errorlog")
-    cfg = SimpleNamespace(**dict.fromkeys(names), accesslog="-", reuse_port=False, address=[("127.0.0.1", 0)])
+    cfg = SimpleNamespace(**dict.fromkeys(names), accesslog="-", reuse_port=False)
+    cfg.address = [("127.0.0.1", 0)]
     monkeypatch.setattr(os, "access", lambda *_: False)
     check(cfg, make_url(f"sqlite:///{tmp_path}/items.db"))
     cfg.accesslog = f"{tmp_path}/log"
