@@ -12,6 +12,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/curl.md",
+    "docs/database.md",
     "docs/errors.md",
     "docs/http.md",
     "docs/logs.md",
