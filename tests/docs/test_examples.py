@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -13,13 +14,16 @@ from pathlib import Path
 import pytest
 
 from app.settings import ROOT
-from tests.docs.markdown import DOCUMENTS, Example, examples, read
-from tests.e2e.stack import service
+from tests.docs.markdown import DOCUMENTS, Example, blocks, examples, read
+from tests.e2e.stack import ask, free_port, listens, service, wait_until
 from tests.support import PATHS, operations
 
-ORIGIN = "http://127.0.0.1:8000"
+ORIGIN = re.compile(r"http://127\.0\.0\.1:800[01]\b")
 COOKBOOK = "docs/curl.md"
-ELSEWHERE = {"docs/sdk.md"}  # tests/e2e/test_sdk.py runs it, because it needs the generators
+ELSEWHERE = {  # they need packages from npm
+    "docs/postman.md",  # tests/e2e/test_postman.py runs it
+    "docs/sdk.md",  # tests/e2e/test_sdk.py runs it
+}
 EXAMPLES = [(name, example) for name in DOCUMENTS if name not in ELSEWHERE for example in examples(read(name))]
 # What differs in every run: a time, a date, a request id from the service.
 VARIABLE = re.compile(
@@ -44,7 +48,7 @@ def _session(document: str) -> Session:
     with tempfile.TemporaryDirectory() as folder, service(Path(folder), ACCESS_LOG="on") as running:
         origin = f"http://127.0.0.1:{running.port}"
         printed = {
-            example: _run(example.command.replace(ORIGIN, origin))
+            example: _run(ORIGIN.sub(origin, example.command))
             for name, example in EXAMPLES
             if name == document and _absent(example) is None
         }
@@ -68,7 +72,7 @@ def _run(command: str) -> str:
 
 def _without_other_paths(printed: str) -> str:
     """Remove the links to paths that no document mentions, those of a resource that was added, from a JSON object."""
-    documents = "\n".join(map(read, DOCUMENTS))
+    documents = "\n".join(read(name) for name, _ in EXAMPLES)
     for path in PATHS:
         if f"/{path.split('/')[1]}" not in documents:
             link, methods = rf'"[^"]*":"{re.escape(path)}"', rf'"{re.escape(path)}":\[[^\]]*\]'
@@ -102,6 +106,23 @@ def test_no_command_occurs_twice_in_a_document() -> None:
     assert len(set(EXAMPLES)) == len(EXAMPLES)
 
 
+def test_the_cookbook_starts_a_service_of_its_own() -> None:
+    """Its first command starts one with an empty database, whatever the database of `make run` contains."""
+    (command,) = blocks(read(COOKBOOK), "sh")
+    assert command.count("PORT=8001 ") == 1
+    assert {found[0] for found in ORIGIN.finditer(read(COOKBOOK))} == {"http://127.0.0.1:8001"}
+    port = free_port()
+    bash = ["bash", "-euo", "pipefail", "-c", command.replace("8001", str(port))]
+    with subprocess.Popen(
+        bash, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as run:
+        try:
+            wait_until(lambda: run.poll() is not None or listens(port), f"{command} listening")
+            assert ask(port, "GET", "/items").json() == []
+        finally:
+            os.killpg(run.pid, signal.SIGINT)  # Ctrl-C
+
+
 def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
     """A documented status below 400 counts when a command got it from its operation.
 
@@ -125,7 +146,7 @@ def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
         if status < "4" and operation.definition["tags"][0] in used
     }
     # `service()` requests /readyz as well, so look for it in the commands.
-    assert any(f"{ORIGIN}/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)
+    assert any("/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)
     assert documented <= got
 
 
