@@ -25,6 +25,14 @@ ELSEWHERE = {  # they need packages from npm
     "docs/sdk.md",  # tests/e2e/test_sdk.py runs it
 }
 EXAMPLES = [(name, example) for name in DOCUMENTS if name not in ELSEWHERE for example in examples(read(name))]
+STARTS = {
+    line
+    for name in DOCUMENTS
+    for block in blocks(read(name), "sh")
+    for line in block.splitlines()
+    if re.search(r"\bPORT=.* make run$", line)
+}
+"""The commands that start a service on a port, except those of Docker Compose."""
 # What differs in every run: a time, a date, a request id from the service.
 VARIABLE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
@@ -106,21 +114,30 @@ def test_no_command_occurs_twice_in_a_document() -> None:
     assert len(set(EXAMPLES)) == len(EXAMPLES)
 
 
-def test_the_cookbook_starts_a_service_of_its_own() -> None:
-    """Its first command starts one with an empty database, whatever the database of `make run` contains."""
-    (command,) = blocks(read(COOKBOOK), "sh")
-    assert command.count("PORT=8001 ") == 1
-    assert {found[0] for found in ORIGIN.finditer(read(COOKBOOK))} == {"http://127.0.0.1:8001"}
+@pytest.mark.parametrize("command", sorted(STARTS))
+def test_a_service_starts_with_the_settings_shown(command: str, tmp_path: Path) -> None:
+    """It listens on the port. Only the port is changed, and the database of `make run` if the command names none."""
+    variables = dict(re.findall(r"([A-Z_]+)=(\S+) ", command))
     port = free_port()
-    bash = ["bash", "-euo", "pipefail", "-c", command.replace("8001", str(port))]
-    with subprocess.Popen(
-        bash, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    ) as run:
-        try:
-            wait_until(lambda: run.poll() is not None or listens(port), f"{command} listening")
-            assert ask(port, "GET", "/items").json() == []
-        finally:
-            os.killpg(run.pid, signal.SIGINT)  # Ctrl-C
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
+    bash = ["bash", "-euo", "pipefail", "-c", command.replace(f"PORT={variables['PORT']} ", f"PORT={port} ")]
+    with (tmp_path / "log").open("wb") as log:
+        run = subprocess.Popen(bash, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until(lambda: run.poll() is not None or listens(port), f"{command} listening")
+        assert ask(port, "GET", "/items").json() == [], (tmp_path / "log").read_text()
+    finally:
+        os.killpg(run.pid, signal.SIGINT)  # Ctrl-C
+        run.wait(30)
+    assert (tmp_path / "items.db").exists() == ("DATABASE_URL" not in variables)
+
+
+def test_the_cookbook_uses_the_service_that_it_starts() -> None:
+    """It has a database of its own, and another port than the service of the README."""
+    (start,) = blocks(read(COOKBOOK), "sh")
+    assert start.startswith("DATABASE_URL=sqlite:///$(mktemp -d)/")
+    assert {found[0] for found in ORIGIN.finditer(read(COOKBOOK))} == {"http://127.0.0.1:8001"}
+    assert " PORT=8001 " in start
 
 
 def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
