@@ -119,7 +119,8 @@ def test_a_service_starts_with_the_settings_shown(command: str, tmp_path: Path) 
     """It listens on the port. Only the port is changed, and the database of `make run` if the command names none."""
     variables = dict(re.findall(r"([A-Z_]+)=(\S+) ", command))
     port = free_port()
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
+    # A worker that is still starting can miss Ctrl-C, and is then killed after this time.
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/items.db", "GRACEFUL_TIMEOUT": "1"}
     bash = ["bash", "-euo", "pipefail", "-c", command.replace(f"PORT={variables['PORT']} ", f"PORT={port} ")]
     with (tmp_path / "log").open("wb") as log:
         run = subprocess.Popen(bash, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
