@@ -23,6 +23,8 @@ COPY contract/ contract/
 COPY db/ db/
 COPY handlers/ handlers/
 COPY app/ app/
+COPY docs/errors.md docs/
+COPY docs/http.md docs/
 # The static files for nginx.
 RUN /venv/bin/python -m app.static /static
 # The part of nginx's configuration that is generated from the contract.
@@ -65,4 +67,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s -
     CMD ["/etc/nginx/healthcheck"]
 # SIGQUIT lets nginx finish the running requests; SIGTERM would abort them.
 STOPSIGNAL SIGQUIT
-CMD ["nginx", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
+CMD ["/etc/nginx/run", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
