@@ -60,6 +60,15 @@ sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
 	  --root-types --root-types-no-schema-prefix
 	touch $@
 
+COLLECTION := sdk/postman/items.json
+CONVERSION := folderStrategy=Tags,parametersResolution=Example,enableOptionalParameters=false
+.PHONY: postman
+postman: .venv/runtime .venv-tools/ready  ## Make a collection for Postman and newman in sdk/postman/; URL=http://127.0.0.1:8000
+	@mkdir -p sdk/postman
+	@PATH="$$PWD/$(TOOLS):$$PATH" node_modules/.bin/openapi2postmanv2 --spec openapi/items.yaml --output $(COLLECTION) \
+	  --options $(CONVERSION) >/dev/null
+	@$(BIN)/python -m tools.postman $(COLLECTION) '$(or $(URL),http://127.0.0.1:8000)'
+
 .PHONY: mutate
 mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='contract.media_types.*'
 	set -f; $(BIN)/python -m tools.mutation $(ARGS)
@@ -163,4 +172,4 @@ profile: .venv-bench/ready  ## Show the time of a request by folder, package and
 
 .PHONY: clean
 clean:  ## Remove everything that was installed or generated; keep the database in var/
-	rm -rf mutants .venv .venv-bench .venv-pythons .venv-tools node_modules sdk/ready sdk/python sdk/typescript .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf mutants .venv .venv-bench .venv-pythons .venv-tools node_modules sdk/ready sdk/python sdk/typescript sdk/postman .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -33,7 +33,7 @@ def test_every_setting_has_a_default() -> None:
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: str(setting.name))
 def test_every_setting_has_a_meaning(setting: Any) -> None:
-    """The meaning is a sentence, which the README shows, and the default is a valid value."""
+    """The meaning is a sentence, which docs/settings.md shows, and the default is a valid value."""
     assert setting.metadata["means"].endswith(".")
     assert Settings.from_environ({setting.name.upper(): setting.metadata["default"]}) == Settings()
 

@@ -323,7 +323,7 @@ class Composed:
 
 @contextlib.contextmanager
 def composed() -> Iterator[Composed]:
-    """Build and start the whole stack, and remove it with its volume and images afterwards."""
+    """Build and start the whole stack as docs/compose.md does, and remove it with its volume and images afterwards."""
     engine()
     stack = Composed(f"items-e2e-{os.getpid()}", free_port())
     try:

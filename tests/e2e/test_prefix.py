@@ -63,9 +63,9 @@ def inner(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Ru
 
 @pytest.fixture(scope="module", params=["service", "nginx"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The proxy of the README, in front of the service and in front of its nginx; the value is the proxy's port."""
+    """The proxy of docs/prefix.md, in front of the service and in front of its nginx; the value is the proxy's port."""
     behind: Running = request.getfixturevalue("app" if request.param == "service" else "inner")
-    (location,) = blocks(read("README.md"), "nginx")
+    (location,) = blocks(read("docs/prefix.md"), "nginx")
     assert location.count("127.0.0.1:8000/") == 1
     with outer(tmp_path_factory.mktemp("outer"), location.replace(":8000/", f":{behind.port}/")) as running:
         yield running.port
