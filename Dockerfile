@@ -51,7 +51,7 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=4)"]
 # `docker stop` sends SIGTERM, and Gunicorn then finishes the running requests.
-CMD ["gunicorn", "app:app"]
+CMD ["python", "-m", "app"]
 
 
 FROM ${DEBIAN_IMAGE} AS nginx

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from app.settings import ROOT
 
 OPEN_NOTHING = """
@@ -58,10 +56,9 @@ def test_invalid_settings_stop_the_start_with_one_message() -> None:
     )
 
 
-@pytest.mark.parametrize("file", ["gunicorn.conf.py"])
-def test_gunicorns_configuration_stops_with_the_same_message(file: str) -> None:
+def test_gunicorns_configuration_stops_with_the_same_message() -> None:
     """Gunicorn's configuration reads the settings before the application does."""
-    ended = _python(file, PORT="x")
+    ended = _python("gunicorn.conf.py", PORT="x")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("The service cannot start. These settings are invalid:\n  - PORT must be ")
 
@@ -72,8 +69,8 @@ def test_gunicorns_configuration_follows_the_settings() -> None:
         "import json, runpy; values = runpy.run_path('gunicorn.conf.py'); "
         "print(json.dumps([values[name] for name in ('bind', 'workers', 'preload_app', 'accesslog')]))"
     )
-    served = _python("-c", script, HOST="0.0.0.0", PORT="9000", WEB_CONCURRENCY="3", ACCESS_LOG="off")  # noqa: S104
-    assert json.loads(served.stdout) == ["0.0.0.0:9000", 3, True, None]
+    served = _python("-c", script, HOST="::", PORT="9000", WEB_CONCURRENCY="3", ACCESS_LOG="off")
+    assert json.loads(served.stdout) == ["[::]:9000", 3, True, None]
     assert json.loads(_python("-c", script).stdout) == ["127.0.0.1:8000", 2, True, "-"]
 
 

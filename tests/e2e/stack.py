@@ -169,7 +169,7 @@ def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Run
         "DATABASE_URL": f"sqlite:///{folder}/items.db",
         **settings,
     }
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    command = [sys.executable, "-m", "app"]
     with _running(command, port, folder, "gunicorn", cwd=root, env=environment) as running:
         wait_until(lambda: ask(port, "GET", "/readyz").status == 200, "the service ready")
         yield running

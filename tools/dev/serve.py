@@ -34,7 +34,7 @@ def _described(error: Exception) -> str:
 if __name__ == "__main__":
     (number,) = sys.argv[1:]
     load()
-    from gunicorn.app.wsgiapp import run
+    from app.server import Server
 
-    sys.argv = ["gunicorn", "--bind", f"fd://{number}", "--workers", "1", "--graceful-timeout", "5", "app:app"]
-    run()
+    sys.argv[1:] = ["--bind", f"fd://{number}", "--workers", "1", "--graceful-timeout", "5"]
+    Server("%(prog)s [OPTIONS]", prog="make dev").run()
