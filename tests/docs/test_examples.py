@@ -123,7 +123,8 @@ def test_a_service_starts_with_the_settings_shown(command: str, tmp_path: Path) 
     port = free_port()
     # A worker that is still starting can miss Ctrl-C, and is then killed after this time.
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/items.db", "GRACEFUL_TIMEOUT": "1"}
-    bash = ["bash", "-euo", "pipefail", "-c", command.replace(f"PORT={variables['PORT']} ", f"PORT={port} ")]
+    command = command.replace(f"PORT={variables['PORT']} ", f"PORT={port} ").replace(":///var/", f":///{tmp_path}/")
+    bash = ["bash", "-euo", "pipefail", "-c", command]
     with (tmp_path / "log").open("wb") as log:
         run = subprocess.Popen(bash, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
