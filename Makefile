@@ -149,6 +149,10 @@ bench-edge: .venv-bench/ready  ## Measure the cost of nginx
 bench-contract: .venv-bench/ready  ## Measure the start with contracts of up to 1,000 operations
 	$(BENCH)/python -m benchmarks.contract $(ARGS)
 
+.PHONY: bench-costly
+bench-costly: .venv-bench/ready  ## List the requests that cost most CPU time
+	$(BENCH)/python -m benchmarks.costly $(ARGS)
+
 .PHONY: profile
 profile: .venv-bench/ready  ## Show the time of a request by folder, package and function
 	$(BENCH)/python -m benchmarks.profile $(ARGS)
