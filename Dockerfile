@@ -43,7 +43,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
     PORT=8000
-# A new volume copies the owner of its folder.
+# A new volume copies the owner of its folder from the first container.
 RUN install -d -o 10001 -g 10001 /data /run/web
 COPY --from=build /venv /venv
 COPY --from=build /srv /srv
@@ -61,7 +61,8 @@ CMD ["web.py", "gunicorn", "app:app"]
 FROM ${DEBIAN_IMAGE} AS nginx
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /etc/nginx /var/www/html
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /etc/nginx /var/www/html \
+    && install -d -o 10001 -g 10001 /run/web
 COPY nginx/ /etc/nginx/
 COPY containers/nginx.sh /usr/local/bin/
 COPY --from=build /edge /etc/nginx/contract

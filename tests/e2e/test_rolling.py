@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -105,19 +105,36 @@ def assert_unnoticed(clients: Clients, what: str, capsys: pytest.CaptureFixture[
     assert {ask(clients.port, "GET", f"/items/{item}").status for item in clients.created} == {200}
 
 
-@pytest.mark.parametrize("command", [("restart", "web"), ("up", "--detach", "--force-recreate", "web")])
+def restart(stack: Composed) -> None:
+    """Restart the container of the service."""
+    stack.compose("restart", "web")
+
+
+def replace(stack: Composed) -> None:
+    """Replace the container of the service."""
+    stack.compose("up", "--detach", "--force-recreate", "web")
+
+
+def change(stack: Composed) -> None:
+    """Change a setting of the service, as in every new version, and back."""
+    Composed(stack.project, stack.port, stack.options, {"WEB_CONCURRENCY": "1"}).up()
+    stack.compose("up", "--detach")
+
+
+@pytest.mark.parametrize("disturb", [restart, replace, change])
 def test_a_restart_of_the_service_is_not_noticed(
-    stack: Composed, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    stack: Composed, disturb: Callable[[Composed], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nginx goes on, and requests wait until the service is back: the same container, or a new one."""
-    nginx = stack.inspect("nginx")["State"]["StartedAt"]
+    nginx, web = (stack.inspect(name) for name in ("nginx", "web"))
     with using(stack.port) as clients:
         for _ in range(2):
-            stack.compose(*command)
-            stack.up("--no-recreate")
+            disturb(stack)
+            stack.up()
             clients.more()
-    assert stack.inspect("nginx")["State"]["StartedAt"] == nginx
-    assert_unnoticed(clients, f"twice docker compose {' '.join(command)}", capsys)
+    assert stack.inspect("nginx")["State"]["StartedAt"] == nginx["State"]["StartedAt"]
+    assert stack.inspect("web")["State"]["StartedAt"] != web["State"]["StartedAt"]
+    assert_unnoticed(clients, f"twice: {disturb.__name__}", capsys)
 
 
 def servers(stack: Composed) -> str:

@@ -79,10 +79,10 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
 
 
 def test_only_nginx_is_published() -> None:
-    """The port is 80 by default and HTTP_PORT otherwise, and nginx starts when the service is ready."""
+    """The port is 80 by default and HTTP_PORT otherwise, and nginx is not replaced together with the service."""
     web, nginx = COMPOSE["services"]["web"], COMPOSE["services"]["nginx"]
     assert ("ports" in web, nginx["ports"]) == (False, ["${HTTP_PORT:-80}:8080"])
-    assert nginx["depends_on"]["web"]["condition"] == "service_healthy"
+    assert "depends_on" not in nginx
     assert "ports" not in COMPOSE["services"]["postgres"]
 
 
