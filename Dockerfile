@@ -29,6 +29,8 @@ COPY contract/ contract/
 COPY db/ db/
 COPY handlers/ handlers/
 COPY app/ app/
+COPY docs/errors.md docs/
+COPY docs/http.md docs/
 # The static files for nginx.
 RUN /venv/bin/python -m app.static /static
 # The part of nginx's configuration that is generated from the contract.
@@ -55,7 +57,7 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["web.py", "--check"]
 # `docker stop` sends SIGTERM, and Gunicorn then finishes the running requests.
-CMD ["web.py", "gunicorn", "app:app"]
+CMD ["web.py", "python", "-m", "app"]
 
 
 FROM ${DEBIAN_IMAGE} AS nginx
@@ -73,7 +75,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s -
     CMD ["/etc/nginx/healthcheck"]
 # SIGQUIT lets nginx finish the running requests; SIGTERM would abort them.
 STOPSIGNAL SIGQUIT
-CMD ["nginx.sh"]
+CMD ["nginx.sh", "/etc/nginx/run", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
 
 
 FROM ${DEBIAN_IMAGE} AS postgres

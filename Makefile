@@ -30,8 +30,8 @@ run: .venv/runtime  ## Install the service and serve on http://127.0.0.1:8000 wi
 	exec $(BIN)/gunicorn app:app
 
 .PHONY: dev
-dev: .venv/runtime  ## Serve with one worker that restarts when the code or the contract changes
-	RELOAD=on exec $(BIN)/gunicorn app:app
+dev: .venv/runtime  ## Serve while you work: starts again when the code or the contract is saved
+	@exec $(BIN)/python -m tools.dev
 
 .PHONY: test
 test: .venv/dev  ## Install the test tools and run the tests (in process; takes minutes)
@@ -85,10 +85,11 @@ lint-bench: .venv/dev .venv-bench/ready  ## Check the types of the benchmarks' p
 	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks/peers/*.py
 
 .PHONY: lint-contract
-lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly
-	PATH="$$PWD/$(TOOLS):$$PATH" node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml
-	PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
-	  node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml
+lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly; both always run
+	@export PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true; status=0; \
+	node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml || status=1; \
+	node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml || status=1; \
+	exit $$status
 
 BASE ?= HEAD~1
 .PHONY: contract-diff

@@ -1,6 +1,7 @@
 """Gunicorn's settings (https://gunicorn.org/reference/settings/). `app.settings` has those that users can change."""
 
 import gc
+import os
 import signal
 import sys
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.drain import refuse_new_connections
-from app.logs import configuration
-from app.settings import ROOT, Settings, SettingsError
+from app.logs import configuration, log_prints
+from app.settings import Settings, SettingsError
 from db.engine import Database
 
+if os.environ.get("LOG_FORMAT", "").strip().lower() == "json":
+    log_prints()
 try:
     _settings = Settings.from_environ()
 except SettingsError as error:
@@ -31,7 +34,13 @@ def on_starting(_server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """When the service stops, refuse new connections before the first worker stops, so that none is lost."""
+    """When the service stops, refuse new connections before the first worker stops, so that none is lost.
+
+    Not on a socket that another process has opened (fd://): it stays open, and keeps the connections for the next
+    service.
+    """
+    if server.systemd or any(bound.startswith("fd://") for bound in server.cfg.bind):
+        return
     stop = server.stop
 
     def stop_without_loss(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 -- Gunicorn's signature
@@ -61,14 +70,12 @@ bind = f"{_settings.host}:{_settings.port}"
 # A subclass of Gunicorn's asgi worker (with gunicorn_h1c and uvloop) that sends problem details. Unlike uvicorn-worker,
 # the asgi worker honours graceful_timeout and passes the fault tests in tests/e2e/test_server.py.
 worker_class = "app.worker.Worker"
-workers = 1 if _settings.reload else _settings.web_concurrency
+workers = _settings.web_concurrency
 asgi_lifespan = "on"
 
 # Compile the contract once, before the fork. SIGHUP replaces the workers and reloads this file; new code needs a
 # restart.
-preload_app = not _settings.reload
-reload = _settings.reload
-reload_extra_files = [str(path) for path in (ROOT / "openapi").glob("*.yaml")]
+preload_app = True
 
 timeout = 30  # seconds after which a worker that does not respond is killed and replaced
 graceful_timeout = _settings.graceful_timeout
@@ -82,6 +89,5 @@ limit_request_field_size = 8190  # bytes per header; a longer header is a 431
 control_socket_disable = True  # not used, and the root file system may be read-only
 
 logger_class = "app.logs.GunicornLogger"
-logconfig_dict = configuration(_settings.log_level)
+logconfig_dict = configuration(_settings.log_level, _settings.log_format)
 accesslog = "-" if _settings.access_log else None
-access_log_format = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'

@@ -1,52 +1,117 @@
-"""Logging: one line per event on stderr, with the request id."""
+"""Logging: one line per event on standard error, as text for a terminal or as JSON, with the request id."""
 
+import io
 import logging
 import logging.config
+import sys
+from asyncio import AbstractEventLoop
+from types import TracebackType
 from typing import Any
 
 from gunicorn.glogging import Logger
 
-from contract.serving.request_ids import request_id
+from app.access_log import AccessLog
+from app.log_formats import STANDARD_ERROR, JsonFormatter, TextFormatter, is_colourful
+from app.log_writer import LineWriter
+
+_SERVER, _WORKER, _LOG = "server", "worker", "log"
+"""The names of lines that no module of this project logs under its own name."""
 
 
-class RequestIdFilter(logging.Filter):
-    """Adds the id of the current request to every record, or `-` outside of a request."""
+class LineHandler(logging.Handler):
+    """Writes events, and the access log in between, to standard error, without waiting."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Set `request_id` and keep the record."""
-        record.request_id = request_id.get()
-        return True
+    def __init__(self, log_format: str) -> None:
+        super().__init__()
+        self.lines: TextFormatter | JsonFormatter
+        self.lines = JsonFormatter() if log_format == "json" else TextFormatter(colourful=is_colourful())
+        self.setFormatter(self.lines)
+        self.writer = LineWriter(STANDARD_ERROR, self._report)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one event."""
+        try:
+            self.writer.put([self.format(record) + "\n"])
+            self.writer.flush()
+        except Exception:  # noqa: BLE001 -- as in all handlers: logging must not break what it reports
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Write what is left. Python does this at the end of the process."""
+        self.writer.close()
+        super().close()
+
+    def _report(self, dropped: int) -> str:
+        message = f"{dropped} lines were dropped, because nobody read the log"
+        level = logging.WARNING
+        return self.format(logging.LogRecord(_LOG, level, __file__, 0, message, (), None)) + "\n"
 
 
 class GunicornLogger(Logger):  # type: ignore[misc]  # Gunicorn has no types
-    """Gunicorn's logger, but the access log is off without `accesslog`, even if there is a `logconfig_dict`."""
+    """Gunicorn's logger, with names for what its lines are about, and another access log."""
 
-    @property
-    def access_log_enabled(self) -> bool:
-        """Return whether `accesslog` is set."""
-        return bool(self.cfg.accesslog)
+    access_log_enabled = False
+
+    def setup(self, cfg: Any) -> None:
+        """Set up logging at the start and at a reload."""
+        self.error_log = logging.getLogger(_SERVER)
+        super().setup(cfg)
+        self.access_log_enabled = bool(cfg.accesslog)
+
+    def begin_worker(self, loop: AbstractEventLoop) -> None:
+        """From now on, log as a worker with this event loop."""
+        self.error_log = logging.getLogger(_WORKER)
+        handler = next(handler for handler in logging.getLogger().handlers if isinstance(handler, LineHandler))
+        self.requests = AccessLog(handler.writer, handler.lines.access, loop)
+        self.access = self.requests.add
 
 
-def configuration(level: str) -> dict[str, Any]:
+def configuration(level: str, log_format: str) -> dict[str, Any]:
     """Return the logging configuration of the service and of Gunicorn."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": RequestIdFilter}},
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
-        "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
-        },
-        "root": {"level": level.upper(), "handlers": ["stderr"]},
+        "handlers": {"lines": {"()": LineHandler, "log_format": log_format}},
+        "formatters": {},
+        "root": {"level": level.upper(), "handlers": ["lines"]},
         "loggers": {
-            "gunicorn.error": {"level": level.upper(), "handlers": [], "propagate": True},
-            "gunicorn.access": {"level": "INFO", "handlers": [], "propagate": True},
+            _SERVER: {"level": level.upper(), "handlers": [], "propagate": True},
             # Connexion logs every operation and every rejected request; the access log already has these.
             "connexion": {"level": "ERROR"},
         },
     }
 
 
-def configure(level: str) -> None:
+def configure(level: str, log_format: str) -> None:
     """Configure Python's logging."""
-    logging.config.dictConfig(configuration(level))
+    logging.config.dictConfig(configuration(level, log_format))
+
+
+def log_prints() -> None:
+    """Make events of what programs print, such as why the service cannot start, so that every line is JSON."""
+    configure("info", "json")
+    sys.stdout, sys.stderr = _Printed("stdout", logging.INFO), _Printed("stderr", logging.ERROR)
+    sys.excepthook = _log_exception
+
+
+def _log_exception(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    logging.getLogger(_SERVER).critical("Unexpected: %r", error, exc_info=(kind, error, traceback))
+
+
+class _Printed(io.TextIOBase):
+    """A stream that makes an event of what is printed at once, such as the message of `sys.exit`."""
+
+    def __init__(self, name: str, level: int) -> None:
+        super().__init__()
+        self._logger = logging.getLogger(name)
+        self._level = level
+        self._text = ""
+
+    def write(self, text: str) -> int:
+        """Collect text up to the end of a line."""
+        self._text += text
+        if self._text.endswith("\n"):
+            text, self._text = self._text.strip(), ""
+            if text:
+                self._logger.log(self._level, "%s", text)
+        return len(text)

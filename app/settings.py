@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent.parent
+LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -76,6 +77,7 @@ class Settings:
     port: int = _setting("8000", _whole_number(0, 65535), "The port to listen on; 0 picks a free port.")
     web_concurrency: int = _setting("2", _whole_number(1, 256), "The number of worker processes.")
     log_level: str = _setting("info", _one_of(*LOG_LEVELS), "The lowest level that is logged.")
+    log_format: str = _setting("text", _one_of(*LOG_FORMATS), "The format of the log: `text` or `json`.")
     access_log: bool = _setting("on", _switch, "Whether to log every request: `on` or `off`.")
     validate_responses: str = _setting(
         "enforce",
@@ -85,7 +87,6 @@ class Settings:
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )
-    reload: bool = _setting("off", _switch, "Whether to restart when the code or the contract changes: `on` or `off`.")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -2,7 +2,7 @@
 
 Requests that are not valid HTTP (an invalid Content-Length, headers beyond the limits) never reach the application.
 Gunicorn's protocol class responds to them, and has no setting for the format. `X-Forwarded-Prefix` is trusted only from
-the proxies whose `X-Forwarded-Proto` Gunicorn trusts.
+the proxies whose `X-Forwarded-Proto` Gunicorn trusts. The access log gets what it needs and nothing more.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import fcntl
 import signal
 import socket
 import termios
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -20,7 +21,9 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.workers import gasgi
 
 from app import prefix
+from app.access_log import CLIENT_CLOSED
 from contract.problems import MEDIA_TYPE, Problem, status_title
+from contract.serving.request_ids import request_id
 
 _DETAILS = {
     400: "The request is not valid HTTP: {reason}.",
@@ -33,6 +36,11 @@ _HANDSHAKE_SECONDS = 0.2  # in which a connection that is being opened arrives
 
 class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
     """Gunicorn's HTTP/1.1 protocol, with problem details as errors. The worker knows all open connections."""
+
+    _failure: tuple[int, int] | None = None
+    """Status and size of the response, if this class has sent it."""
+    _calls = 0
+    """How many calls of the application have not ended, if there is an access log."""
 
     def connection_made(self, transport: Any) -> None:
         """Register the connection."""
@@ -67,19 +75,50 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         reason = message.strip().rstrip(".") or status_title(status)
         problem = Problem(status, _DETAILS.get(status, "{reason}.").format(reason=reason))
         body = problem.body()
+        id_ = request_id.get()
+        if id_ == "-":
+            id_ = uuid4().hex
+        self._log_failure(id_, status, len(body))
         headers = {
             "Content-Type": MEDIA_TYPE,
             "Content-Length": str(len(body)),
-            "X-Request-Id": uuid4().hex,
+            "X-Request-Id": id_,
             "Connection": "close",
             **dict(extra_headers),
         }
         head = f"HTTP/1.1 {status} {problem.title}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         self._safe_write(head.encode("latin-1") + b"\r\n" + body)
 
+    def _log_failure(self, id_: str, status: int, size: int) -> None:
+        """Log a request that the application never gets. Otherwise keep the response for `_build_environ`."""
+        if self._closed:
+            return
+        if self._calls:
+            self._failure = status, size
+        elif self.log.access_log_enabled:
+            request = self._current_request
+            method, url = (request.method, request.uri) if request else ("", "")
+            client = self._client(request, self.transport.get_extra_info("peername"))
+            self.log.requests.put((time.time(), id_, client, method, url, status, size, 0.0))
+
+    def _build_environ(self, request: Any, _sockname: Any, peername: Any) -> tuple[str, tuple[int, int]]:
+        """Return what the access log needs: the client, and status and size if the application has not responded."""
+        self._calls -= 1
+        failure = self._failure or ((CLIENT_CLOSED, 0) if self._closed else (500, 0))
+        return self._client(request, peername), failure
+
+    def _client(self, request: Any, peername: Any) -> str:
+        """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none."""
+        if request and self._forwarded_trust[0]:
+            for name, value in request.headers_bytes:
+                if name == b"x-forwarded-for":
+                    return str(value.rpartition(b",")[2].strip().decode("latin-1"))
+        return str(peername[0]) if peername else ""
+
     def _build_http_scope(self, *args: Any) -> dict[str, Any]:
         """Build the ASGI scope. `_forwarded_trust` is empty for clients that are not trusted proxies."""
         scope: dict[str, Any] = super()._build_http_scope(*args)
+        self._calls += self.log.access_log_enabled
         if self._forwarded_trust[0]:
             prefix.restore(scope)
         return scope
@@ -87,6 +126,11 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
     def _is_websocket_upgrade(self, _request: Any) -> bool:
         """Ignore upgrades to WebSocket, because the contract has none (RFC 9110 §7.8)."""
         return False
+
+
+def _response(status: int, headers: Any, sent: int) -> tuple[int, Any, int]:
+    """Return what the access log needs of a response. Gunicorn would decode all headers."""
+    return status, headers, sent
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
@@ -101,14 +145,28 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         for number in self.SIGNALS:
             signal.signal(number, signal.SIG_DFL)
 
+    def run(self) -> None:
+        """Serve until the end, and log all requests."""
+        try:
+            super().run()
+        finally:
+            self.log.requests.finish()
+
     async def _serve(self) -> None:
         super().init_signals()
+        self.log.begin_worker(self.loop)
         # Gunicorn has no setting for the protocol class or the reason phrases, and lacks some of the phrases.
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
         gasgi.ASGIProtocol = Protocol
+        gunicorn_protocol.ASGIResponseInfo = _response
         phrases = {int(status): status_title(status) for status in HTTPStatus}
         gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no public name
         await super()._serve()
+
+    def notify(self) -> None:
+        """Tell the main process, once a second, that the worker is alive; write lines that could not be written."""
+        super().notify()
+        self.log.requests.flush()
 
     async def _shutdown(self) -> None:
         """Finish the running requests, and close idle connections.

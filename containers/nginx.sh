@@ -1,5 +1,6 @@
 #!/bin/bash
-# Starts nginx, and reloads it when an instance of the service starts or ends (`docker compose up --scale web=2`).
+# Runs the command that starts nginx, and reloads nginx when an instance of the service starts or ends, for example with
+# `docker compose up --scale web=2`.
 #
 # Each instance listens on a Unix socket in /run/web, see web.py. nginx reads the list of its servers only when
 # it starts or is reloaded, so this script writes the list and watches the folder. The list does not change when an
@@ -30,4 +31,4 @@ watch() {
 listed=()
 write_list
 watch &
-exec nginx -p "$PREFIX/" -c /etc/nginx/nginx.conf
+exec "$@"

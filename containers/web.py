@@ -8,9 +8,11 @@ Python's own library is imported, because that takes longer than the rest of thi
 """
 
 import fcntl
+import json
 import os
 import socket
 import sys
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -42,9 +44,9 @@ def database_url(written: Path) -> str:
     if not written.exists():
         return SQLITE
     if not any(written.parent.glob(".s.PGSQL.*")):
-        sys.stderr.write(
+        log(
             "The items of this stack are in PostgreSQL, which is not running. Start it with --profile postgres, "
-            f"or set DATABASE_URL={SQLITE}.\n"
+            f"or set DATABASE_URL={SQLITE}."
         )
     return written.read_text(encoding="utf-8").strip()
 
@@ -74,7 +76,8 @@ def listen_for_nginx(folder: Path) -> int:
         path.chmod(0o666)  # nginx is another user
         listener.listen(BACKLOG)
         return _inheritable(listener)
-    sys.exit(f"The service cannot start. All sockets in {folder} are in use.")
+    log(f"The service cannot start. All sockets in {folder} are in use.")
+    sys.exit(1)
 
 
 def check(port: int) -> None:
@@ -82,6 +85,16 @@ def check(port: int) -> None:
     connection = HTTPConnection("127.0.0.1", port, timeout=4)
     connection.request("GET", "/readyz")
     sys.exit(connection.getresponse().status != 200)
+
+
+def log(message: str) -> None:
+    """Log an error, in the format of the service's log."""
+    if os.environ.get("LOG_FORMAT", "").strip().lower() == "json":
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        message = json.dumps(
+            {"time": time, "level": "error", "logger": "start", "request_id": None, "message": message},
+        )
+    sys.stderr.write(f"{message}\n")
 
 
 def _inheritable(listener: socket.socket) -> int:

@@ -88,13 +88,17 @@ class Database:
         self._read: Callable[[], AbstractContextManager[Connection]]
         self._write: Callable[[], AbstractContextManager[Connection]]
         if self.is_sqlite:
-            self._engine = create_engine(url, poolclass=NullPool)
+            self._engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
             event.listen(self._engine, "connect", prepare_sqlite)
-            immediate = create_engine(url.set(drivername="sqlite+immediate"), pool=self._engine.pool)
+            immediate = create_engine(
+                url.set(drivername="sqlite+immediate"), pool=self._engine.pool, hide_parameters=True
+            )
             self._kept = [_Kept(self._engine), _Kept(immediate)]
             self._read, self._write = self._kept[0].use, self._kept[1].transaction
         else:
-            self._engine = create_engine(url, pool_pre_ping=True, pool_size=self.connections, max_overflow=0)
+            self._engine = create_engine(
+                url, pool_pre_ping=True, pool_size=self.connections, max_overflow=0, hide_parameters=True
+            )
             self._kept = []
             self._read = self._engine.execution_options(isolation_level="AUTOCOMMIT").connect
             self._write = self._engine.begin

@@ -25,7 +25,7 @@ def test_every_setting_has_a_default() -> None:
     assert settings.database_url.render_as_string() == f"sqlite:///{ROOT}/var/items.db"
     assert (settings.host, settings.port, settings.web_concurrency) == ("127.0.0.1", 8000, 2)
     assert (settings.log_level, settings.access_log) == ("info", True)
-    assert (settings.graceful_timeout, settings.reload) == (30, False)
+    assert settings.graceful_timeout == 30
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: str(setting.name))
@@ -55,7 +55,6 @@ def test_an_empty_variable_is_not_set(setting: Any, text: str) -> None:
         ("ACCESS_LOG", "off", False),
         ("ACCESS_LOG", "ON", True),
         ("GRACEFUL_TIMEOUT", "1", 1),
-        ("RELOAD", "on", True),
     ],
 )
 def test_a_valid_value_is_used(name: str, text: str, value: object) -> None:
@@ -81,7 +80,7 @@ def test_a_valid_value_is_used(name: str, text: str, value: object) -> None:
         ("LOG_LEVEL", "verbose", LEVELS),
         ("LOG_LEVEL", "10", LEVELS),
         ("ACCESS_LOG", "yes", "must be one of: on, off"),
-        ("RELOAD", "1", "must be one of: on, off"),
+        ("ACCESS_LOG", "1", "must be one of: on, off"),
         ("DATABASE_URL", "items.db", "must be a database URL, such as sqlite:////data/items.db"),
         ("DATABASE_URL", "sqlite://", DATABASE_URL_RULE),
         ("DATABASE_URL", "sqlite:///", DATABASE_URL_RULE),
@@ -97,11 +96,11 @@ def test_an_invalid_value_is_reported_with_what_is_expected(name: str, text: str
 
 def test_all_invalid_values_are_reported_at_once() -> None:
     """They are in the order of the settings, without the valid ones."""
-    assert _message({"RELOAD": "maybe", "PORT": "x", "LOG_LEVEL": "loud", "HOST": "localhost"}) == (
+    assert _message({"ACCESS_LOG": "maybe", "PORT": "x", "LOG_LEVEL": "loud", "HOST": "localhost"}) == (
         "These settings are invalid:\n"
         "  - PORT must be a whole number from 0 to 65535; it is 'x'\n"
         f"  - LOG_LEVEL {LEVELS}; it is 'loud'\n"
-        "  - RELOAD must be one of: on, off; it is 'maybe'"
+        "  - ACCESS_LOG must be one of: on, off; it is 'maybe'"
     )
 
 

@@ -22,6 +22,7 @@ class _Recording(Protocol):
 
     def __init__(self) -> None:
         self.written = b""
+        self._closed = True
 
     def _safe_write(self, data: bytes) -> None:
         self.written += data

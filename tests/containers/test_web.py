@@ -1,5 +1,6 @@
 """containers/web.py: the socket that an instance takes, and the database that it uses."""
 
+import json
 import os
 import socket
 import subprocess
@@ -63,15 +64,22 @@ def test_another_user_can_connect(tmp_path: Path) -> None:
     assert (tmp_path / "1.sock").stat().st_mode & 0o777 == 0o666
 
 
-def test_without_a_free_socket_the_start_ends_with_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says which folder is full."""
+def test_without_a_free_socket_the_start_ends_with_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says which folder is full, as JSON if the service's log is JSON."""
 
     def refuse(*_: object) -> None:
         raise BlockingIOError
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(SystemExit, match=f"The service cannot start. All sockets in {tmp_path} are in use."):
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    with pytest.raises(SystemExit):
         web.listen_for_nginx(tmp_path)
+    line = json.loads(capsys.readouterr().err)
+    assert line.pop("time")
+    message = f"The service cannot start. All sockets in {tmp_path} are in use."
+    assert line == {"level": "error", "logger": "start", "request_id": None, "message": message}
 
 
 @pytest.mark.parametrize("setting", ["", " ", None])

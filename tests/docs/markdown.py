@@ -14,6 +14,7 @@ DOCUMENTS = (
     "docs/curl.md",
     "docs/errors.md",
     "docs/http.md",
+    "docs/logs.md",
     "docs/sdk.md",
 )
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -27,7 +27,7 @@ VARIABLE = re.compile(
     r"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
     r"|\b[0-9a-f]{32}\b"
 )
-ACCESS = re.compile(r'"([A-Z]+) (/[^ ?"]*)\S* HTTP/1\.1" (\d{3}) ')
+ACCESS = re.compile(r" access \[\S+\] \S+ ([A-Z]+) (/[^ ?]*)\S* (\d{3}) ")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ def _session(document: str) -> Session:
             for name, example in EXAMPLES
             if name == document and _absent(example) is None
         }
+        running.process.terminate()
+        running.process.wait()  # until all lines are in the log
         requests = ACCESS.findall(running.err.read_text())
     return Session(printed, tuple((method, path, int(status)) for method, path, status in requests))
 

@@ -125,13 +125,11 @@ class Running:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return its output on stdout, which is one JSON document per line."""
-        return [json.loads(line) for line in self.out.read_text(errors="surrogateescape").splitlines()]
+        return [json.loads(line) for line in self.out.read_text(encoding="utf-8").splitlines()]
 
     def line(self, request_id: str) -> dict[str, Any]:
         """Wait for the one line about this request and return it."""
-        wait_until(
-            lambda: f'"{request_id}"' in self.out.read_text(errors="surrogateescape"), f"{request_id} in {self.out}"
-        )
+        wait_until(lambda: f'"{request_id}"' in self.out.read_text(encoding="utf-8"), f"{request_id} in {self.out}")
         (line,) = (line for line in self.lines() if line["request_id"] == request_id)
         return line
 

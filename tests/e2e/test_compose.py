@@ -4,6 +4,8 @@ import gzip
 import http.client
 import json
 import re
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +16,13 @@ from typing import Any
 
 import pytest
 
-from app.pages import UI_FILES
-from tests.e2e.stack import VAR, Composed, Response, ask, composed, post, wait_until
+from app.pages import UI_NAMES
+from tests.docs.markdown import blocks, read
+from tests.e2e.stack import ROOT, VAR, Composed, Response, ask, composed, post, send, wait_until
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = ("web", "nginx")
-UI = ["/ui/", *(f"/ui/{name}" for name in UI_FILES)]
+UI = ["/ui/", *(f"/ui/{name}" for name in UI_NAMES)]
 
 
 @dataclass(frozen=True)
@@ -86,24 +89,55 @@ def test_nginx_rejects_a_body_of_100_kib(stack: Composed, how: str) -> None:
     assert_problem(response, 413, "Content Too Large", "The body may have at most 65536 bytes.")
 
 
+def _log(stack: Composed) -> list[dict[str, Any]]:
+    """Return the log of both containers, as the documented command shows it."""
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    (documented,) = (block.strip() for block in blocks(read("docs/logs.md"), "sh") if " -f " in block)
+    command = documented.replace("docker compose", f"docker compose --project-name {stack.project}").replace(
+        " -f ", " "
+    )
+    least = sum(len(stack.logs(name)) for name in SERVICES)
+    printed = subprocess.run(["bash", "-c", f"{command} -c"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert printed.stderr == ""
+    lines = printed.stdout.splitlines()
+    assert len(lines) >= least
+    return [json.loads(line) for line in lines]
+
+
 def test_both_logs_have_the_request_id(stack: Composed) -> None:
-    """The client's request id is in the response, in nginx's JSON and in the service's log."""
-    response = ask(stack.port, "GET", "/items?limit=1", headers={"X-Request-Id": "both-logs-1", "User-Agent": "test"})
+    """A request has a line of nginx and a line of the service, with the same names and the same values."""
+    given = {"X-Request-Id": "both-logs-1", "User-Agent": "test"}
+    response = ask(stack.port, "GET", "/items?limit=1", headers=given)
     assert response.all("X-Request-Id") == ["both-logs-1"]
     wait_until(lambda: all("both-logs-1" in "\n".join(stack.logs(name)) for name in SERVICES), "the id in both logs")
-    (line,) = (json.loads(line) for line in stack.logs("nginx") if "both-logs-1" in line)
-    assert (line["method"], line["uri"], line["status"], line["user_agent"]) == ("GET", "/items?limit=1", 200, "test")
-    assert line["upstream"] == "unix:/run/web/1.sock"
+    service, nginx = sorted((line for line in _log(stack) if line["request_id"] == "both-logs-1"), key=len)
+    assert (service.pop("logger"), nginx.pop("logger")) == ("access", "nginx.access")
+    for line in (service, nginx):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
+        assert line.pop("duration") >= 0
+    assert nginx | service == nginx
+    assert service == {
+        "level": "info",
+        "request_id": "both-logs-1",
+        "client": nginx["client"],
+        "method": "GET",
+        "path": "/items?limit=1",
+        "status": 200,
+        "bytes": len(response.body),
+    }
+    assert (nginx["user_agent"], nginx["upstream_status"]) == ("test", "200")
 
 
-def test_nginx_writes_only_json_lines_and_errors(stack: Composed) -> None:
-    """The log has no health checks."""
-    lines = stack.logs("nginx")
-    requests = [json.loads(line) for line in lines if line.startswith("{")]
-    others = [line for line in lines if not line.startswith("{")]
-    assert requests
-    assert not [request for request in requests if request["user_agent"] == "healthcheck"]
-    assert not [line for line in others if not re.match(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(warn|error|crit)\] ", line)]
+def test_every_line_of_both_containers_is_json(stack: Composed) -> None:
+    """From their start on, events and requests have the same names. The log has no health checks of nginx."""
+    send(stack.port, b'GET /items?\xff\x1b[31m"\\ HTTP/1.1\r\nHost: a\r\n\r\n')
+    lines = _log(stack)
+    assert {line["logger"] for line in lines} >= {"server", "worker", "access", "nginx.access"}
+    for line in lines:
+        assert line.keys() >= {"time", "level", "logger", "request_id"}
+        assert line.keys() >= ({"status", "path"} if line["logger"].endswith("access") else {"message"})
+    assert not [line for line in lines if line.get("user_agent") == "healthcheck"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -24,8 +25,11 @@ from tests.e2e.stack import (
     Response,
     Running,
     ask,
+    configure,
     edge,
     free_port,
+    listens,
+    nginx_program,
     post,
     send,
     tls_edge,
@@ -347,7 +351,7 @@ def test_a_valid_request_id_of_the_client_is_kept(app: Running, nginx: Running, 
     response = ask(nginx.port, "GET", path, headers={"X-Request-Id": request_id})
     assert response.all("X-Request-Id") == [request_id]
     line = nginx.line(request_id)
-    assert (line["uri"], line["status"]) == (path, 200)
+    assert (line["path"], line["status"]) == (path, 200)
     wait_until(lambda: f"[{request_id}]" in app.err.read_text(), f"{request_id} in the service's log")
 
 
@@ -365,7 +369,7 @@ def test_an_error_of_nginx_has_the_request_id_of_the_client(nginx: Running) -> N
     response = ask(nginx.port, "TRACE", "/items/1?a=b", headers={"X-Request-Id": "traced-1"})
     assert (response.status, response.all("X-Request-Id")) == (405, ["traced-1"])
     line = nginx.line("traced-1")
-    assert (line["method"], line["uri"], line["status"], line["upstream"]) == ("TRACE", "/items/1?a=b", 405, "")
+    assert (line["method"], line["path"], line["status"], line["upstream"]) == ("TRACE", "/items/1?a=b", 405, "")
 
 
 def test_a_line_of_the_log_is_one_json_object(app: Running, nginx: Running) -> None:
@@ -374,15 +378,17 @@ def test_a_line_of_the_log_is_one_json_object(app: Running, nginx: Running) -> N
         nginx.port, "POST", "/items", b"{}", {"X-Request-Id": "logged-1", "User-Agent": 'a "quoted" \\ agent'}
     )
     line = nginx.line("logged-1")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", line.pop("time"))
-    assert float(line.pop("upstream_response_time")) >= 0
-    assert line.pop("request_time") >= 0
-    assert line.pop("bytes") > len(response.body)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", line.pop("time"))
+    assert float(line.pop("upstream_duration")) >= 0
+    assert line.pop("duration") >= 0
     assert line == {
+        "level": "info",
+        "logger": "nginx.access",
+        "bytes": len(response.body),
         "request_id": "logged-1",
         "client": "127.0.0.1",
         "method": "POST",
-        "uri": "/items",
+        "path": "/items",
         "protocol": "HTTP/1.1",
         "status": 415,
         "upstream": f"127.0.0.1:{app.port}",
@@ -405,9 +411,73 @@ def test_every_line_of_the_log_is_json(nginx: Running, lonely: Running) -> None:
             connection.sendall(b"GET /items\r\n")
             while connection.recv(4096):
                 pass
-    assert ask(nginx.port, "GET", "/items", headers={"X-Request-Id": "last", "User-Agent": "\xff"}).status == 200
+    assert ask(nginx.port, "GET", "/items", headers={"X-Request-Id": "last"}).status == 200
     assert nginx.line("last")["status"] == 200
     assert all(isinstance(line["status"], int) for line in nginx.lines() + lonely.lines())
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "logged"),
+    [
+        ("raw-bytes", b"/items?a=\xff&b", "/items?a=..."),
+        ("utf-8", "/items?a=é".encode(), "/items?a=..."),
+        ("c1", b"/items?\xc2\x9b31m", "/items?..."),
+        ("quotes", b'/items?"\\', '/items?"\\'),
+        ("long", b"/items?" + b'"' * 5000, "/items?" + '"' * 993 + "..."),
+        ("longest", b"/items?" + b"a" * 993, "/items?" + "a" * 993),
+    ],
+)
+def test_text_of_clients_is_ascii_in_the_log(nginx: Running, name: str, raw: bytes, logged: str) -> None:
+    """It is cut at the first other byte, and so that a pipe takes the line as a whole."""
+    agent = raw.replace(b"/items?", b"\x1b[31m")
+    send(
+        nginx.port,
+        b"GET %b HTTP/1.1\r\nHost: a\r\nX-Request-Id: agent-%b\r\nUser-Agent: %b\r\n\r\n" % (raw, name.encode(), agent),
+    )
+    line = nginx.line(f"agent-{name}")
+    assert line["path"] == logged
+    assert line["user_agent"] == "..."
+    (text,) = (text for text in nginx.out.read_text(encoding="ascii").splitlines() if f"agent-{name}" in text)
+    assert text.isprintable()
+    assert len(text) < 4096
+
+
+def _start(folder: Path, *, upstream: int, more: str = "") -> tuple[subprocess.Popen[bytes], int]:
+    """Start nginx as its container does: with the script `run`."""
+    port = free_port()
+    _, *arguments = configure(folder, port, upstream)
+    command = [str(NGINX_CONF / "run"), *arguments, *(["-g", more] if more else [])]
+    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:{Path(nginx_program()).parent}"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment), port
+
+
+@pytest.mark.parametrize("stop", [signal.SIGQUIT, signal.SIGTERM])
+def test_every_line_of_the_container_is_json(tmp_path: Path, stop: signal.Signals) -> None:
+    """The error log has the same fields, and ends with nginx."""
+    process, port = _start(tmp_path, upstream=free_port())
+    wait_until(lambda: listens(port), "nginx listening")
+    send(port, b'GET /items?\xff\x1b"\\ HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert ask(port, "GET", "/items?a=b").status == 502
+    process.send_signal(stop)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    lines = [json.loads(line) for line in output.decode("ascii").splitlines()]
+    assert "/items?a=b" in [line["path"] for line in lines if line["logger"] == "nginx.access"]
+    events = [line for line in lines if line["logger"] == "nginx"]
+    for event in events:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000\+00:00", event["time"])
+        assert (event["level"], event["request_id"]) == ("error", None)
+    assert "connect() failed" in events[-1]["message"]
+
+
+def test_a_start_of_nginx_that_fails_is_logged_as_json(tmp_path: Path) -> None:
+    """The script has nginx's exit status."""
+    process, _ = _start(tmp_path, upstream=free_port(), more="unknown on;")
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    events = [json.loads(line) for line in output.decode("ascii").splitlines()]
+    assert [(event["level"], event["logger"]) for event in events] == [("critical", "nginx")]
+    assert 'unknown directive "unknown"' in events[0]["message"]
 
 
 def test_the_health_check_of_the_container(nginx: Running) -> None:
