@@ -176,13 +176,13 @@ def test_only_nginx_is_published(stack: Composed) -> None:
 
 
 def test_the_images_contain_only_what_they_need(stack: Composed) -> None:
-    """`web` has no tests, no pip and no documents, and its code is compiled."""
+    """`web` has no tests, no pip and only the documents that it serves, and its code is compiled."""
     code = (
         "import importlib.util, pathlib, sys; print(sorted(p.name for p in pathlib.Path('/srv').iterdir()), "
         "importlib.util.find_spec('pytest'), len(list(pathlib.Path('/srv').rglob('*.pyc'))) > 0, "
         "pathlib.Path('/venv/bin/pip').exists())"
     )
-    folders = ["app", "contract", "db", "gunicorn.conf.py", "handlers", "openapi"]
+    folders = ["app", "contract", "db", "docs", "gunicorn.conf.py", "handlers", "openapi"]
     assert stack.python(code).strip() == f"{folders} None True False"
 
 
