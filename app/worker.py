@@ -31,7 +31,7 @@ _DETAILS = {
     431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
 }
 
-_HANDSHAKE_SECONDS = 0.2  # in which a connection that is being opened arrives
+_NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection that is being opened arrives in that time
 
 
 class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
@@ -61,6 +61,10 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             await super()._handle_connection()
         finally:
             self._callback_parser = None
+
+    def _will_close(self, *args: Any) -> bool:
+        """Announce the end of the connection as soon as the worker has been told to stop."""
+        return self.worker.stopping or bool(super()._will_close(*args))
 
     def close_if_idle(self) -> None:
         """Close the connection if it is idle and has served a request. A new one may be about to send its first.
@@ -139,6 +143,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.protocols: set[Protocol] = set()
+        self.stopping = False
 
     def init_signals(self) -> None:
         """Use the default signal handlers until the event loop runs, because uvloop loses earlier signals."""
@@ -168,13 +173,20 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         super().notify()
         self.log.requests.flush()
 
+    def handle_exit_signal(self) -> None:
+        """Stop after a moment, in which all responses announce the end of their connections.
+
+        Gunicorn also closes connections whose last response has announced nothing, and a client may use them just then.
+        """
+        self.stopping = True
+        self.loop.call_later(_NOTICE_SECONDS, super().handle_exit_signal)
+
     async def _shutdown(self) -> None:
         """Finish the running requests, and close idle connections.
 
         Accept pending connections first: closing the listeners would reset them. When the whole service stops,
         `app.drain` keeps new connections out of the queue, and those that are being opened get the time to arrive.
         """
-        await asyncio.sleep(_HANDSHAKE_SECONDS)
         listeners = [listener.sock.dup() for listener in self.sockets]
         for server in self.servers:
             server.close()

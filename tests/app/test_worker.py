@@ -113,6 +113,7 @@ def _worker() -> SimpleNamespace:
         nr=0,
         max_requests=2**63,
         alive=True,
+        stopping=False,
         protocols=set(),
     )
 
@@ -178,6 +179,35 @@ async def _stop_when_a_request_arrives(*, read: bool) -> None:
         await asyncio.sleep(0)
     protocol.close_if_idle()
     assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+
+
+def test_a_worker_announces_the_end_of_connections_before_it_closes_them() -> None:
+    """It serves for a moment after SIGTERM: a client that uses a connection just then gets its response."""
+    Protocol._check_h1c_protocol_available()
+    _Tracked.made = []
+    asyncio.run(_use_a_connection_after_sigterm())
+
+
+async def _use_a_connection_after_sigterm() -> None:
+    fake = _worker()
+    worker = Worker.__new__(Worker)
+    worker.loop, worker.alive, worker.stopping = fake.loop, True, False
+    server = await fake.loop.create_server(lambda: _Tracked(fake), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    writer.write(request)
+    assert b"Connection: close" not in await reader.readuntil(b"\r\n\r\n")
+    worker.handle_exit_signal()
+    fake.stopping = worker.stopping
+    assert (worker.stopping, worker.alive) == (True, True)
+    writer.write(request)
+    assert b"Connection: close" in await reader.readuntil(b"\r\n\r\n")
+    assert await reader.read() == b""
+    while worker.alive:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
     writer.close()
     await writer.wait_closed()
     server.close()
