@@ -1,4 +1,5 @@
-# Two images: `web` (Gunicorn and the application) and `nginx` (the reverse proxy). docker-compose.yml builds both.
+# Three images: `web` (Gunicorn and the application), `nginx` (the reverse proxy) and `postgres` (PostgreSQL, for the
+# profile of that name). docker-compose.yml builds them.
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
@@ -16,6 +17,11 @@ COPY requirements/run.txt /tmp/
 COPY requirements/fast.txt /tmp/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /venv/bin/python install --require-hashes -r /tmp/run.txt -r /tmp/fast.txt
+# What is only for debuggers, for developers and for the tests of the libraries themselves. (strip would break the .libs
+# folders, whose files have been changed after linking.)
+RUN find /venv -name '*.so' -not -path '*.libs/*' -exec strip --strip-unneeded {} + \
+    && find /venv '(' -name '*.map' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' ')' -delete \
+    && find /venv/lib -type d '(' -name tests -o -path '*/sqlalchemy/testing' ')' -prune -exec rm -r {} +
 WORKDIR /srv
 COPY gunicorn.conf.py ./
 COPY openapi/ openapi/
@@ -23,6 +29,8 @@ COPY contract/ contract/
 COPY db/ db/
 COPY handlers/ handlers/
 COPY app/ app/
+COPY docs/errors.md docs/
+COPY docs/http.md docs/
 # The static files for nginx.
 RUN /venv/bin/python -m app.static /static
 # The part of nginx's configuration that is generated from the contract.
@@ -36,27 +44,29 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
-    PORT=8000 \
-    DATABASE_URL=sqlite:////data/items.db
-# A new volume copies the owner of this folder.
-RUN install -d -o 10001 -g 10001 /data
+    PORT=8000
+# A new volume copies the owner of its folder from the first container.
+RUN install -d -o 10001 -g 10001 /data /run/web
 COPY --from=build /venv /venv
 COPY --from=build /srv /srv
+COPY containers/web.py /usr/local/bin/
 WORKDIR /srv
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=4)"]
+    CMD ["web.py", "--check"]
 # `docker stop` sends SIGTERM, and Gunicorn then finishes the running requests.
-CMD ["gunicorn", "app:app"]
+CMD ["web.py", "python", "-m", "app"]
 
 
 FROM ${DEBIAN_IMAGE} AS nginx
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx \
-    && rm -rf /var/lib/apt/lists/* /etc/nginx /var/www/html
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /etc/nginx /var/www/html \
+    && install -d -o 10001 -g 10001 /run/web
 COPY nginx/ /etc/nginx/
+COPY containers/nginx.sh /usr/local/bin/
 COPY --from=build /edge /etc/nginx/contract
 COPY --from=build /static /srv/static
 USER 10002:10002
@@ -65,4 +75,25 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s -
     CMD ["/etc/nginx/healthcheck"]
 # SIGQUIT lets nginx finish the running requests; SIGTERM would abort them.
 STOPSIGNAL SIGQUIT
-CMD ["/etc/nginx/run", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
+CMD ["nginx.sh", "/etc/nginx/run", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
+
+
+FROM ${DEBIAN_IMAGE} AS postgres
+# Without the compiler (LLVM) for queries that run for seconds, and without PostgreSQL's own cluster.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends postgresql-15 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/lib/postgresql /var/run/postgresql \
+        /usr/lib/*/libLLVM-14.so* /usr/lib/llvm-14 /usr/lib/postgresql/15/lib/bitcode
+# The user of web gets a name, because PostgreSQL compares names.
+RUN usermod --uid 10003 postgres && groupmod --gid 10003 postgres \
+    && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin items \
+    && install -d -o 10003 -g 10003 /var/lib/postgresql /run/postgresql
+ENV PATH=/usr/lib/postgresql/15/bin:$PATH
+COPY containers/postgres.sh /usr/local/bin/
+USER 10003:10003
+VOLUME /var/lib/postgresql
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
+    CMD ["pg_isready", "--quiet", "--dbname=items"]
+# SIGINT ends the sessions and shuts down; SIGTERM would wait for the sessions to end.
+STOPSIGNAL SIGINT
+CMD ["postgres.sh"]

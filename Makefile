@@ -9,39 +9,43 @@ BIN := .venv/bin
 help:  ## List all commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-.venv/runtime: requirements/run.txt requirements/fast.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required; set PYTHON=… to choose another Python")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fast.txt >/dev/null 2>&1 \
-	  || echo "The C parser could not be built: Gunicorn will parse HTTP in Python, with the same results but more slowly."
-	touch $@
+INSTALL := $(PYTHON) tools/install.py
+# "again" if an environment was moved with its checkout, or its Python is gone: then it is made again.
+again = $(shell [ ! -e $(1) ] || { [ "$$(cat $(1)/made-in)" = "$$PWD/$(1)" ] && $(1)/bin/python -c ''; } 2>/dev/null || echo again)
+
+.PHONY: again
+.venv/runtime: requirements/run.txt requirements/fast.txt $(call again,.venv)
+	@$(INSTALL) .venv requirements/run.txt --optional requirements/fast.txt
+	@touch $@
 
 .venv/dev: requirements/dev.txt .venv/runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	touch $@
+	@$(INSTALL) .venv requirements/dev.txt
+	@touch $@
 
 .venv/mutate: requirements/mutate.txt .venv/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutate.txt
-	touch $@
+	@$(INSTALL) .venv requirements/mutate.txt
+	@touch $@
 
 .PHONY: run
 run: .venv/runtime  ## Install the service and serve on http://127.0.0.1:8000 with SQLite
-	exec $(BIN)/gunicorn app:app
+	@WELCOME=on exec $(BIN)/python -m app
 
 .PHONY: dev
-dev: .venv/runtime  ## Serve with one worker that restarts when the code or the contract changes
-	RELOAD=on exec $(BIN)/gunicorn app:app
+dev: .venv/runtime  ## Serve while you work: starts again when the code or the contract is saved
+	@exec $(BIN)/python -m tools.dev
 
 .PHONY: test
 test: .venv/dev  ## Install the test tools and run the tests (in process; takes minutes)
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=auto $(ARGS)
 
+.PHONY: test-pythons
+test-pythons: .venv/runtime  ## Run the tests with each supported Python that is installed; list what was skipped
+	@$(BIN)/python -m tools.pythons $(ARGS)
+
 # Node.js also comes from PyPI, so everyone uses the same version.
 TOOLS := .venv-tools/bin
-.venv-tools/ready: requirements/tools.txt package.json package-lock.json .npmrc
-	test -x $(TOOLS)/python || $(PYTHON) -m venv .venv-tools
-	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
+.venv-tools/ready: requirements/tools.txt package.json package-lock.json .npmrc $(call again,.venv-tools)
+	@$(INSTALL) .venv-tools requirements/tools.txt
 	PATH="$$PWD/$(TOOLS):$$PATH" npm ci --silent --ignore-scripts
 	touch $@
 
@@ -55,6 +59,15 @@ sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
 	PATH="$$PWD/$(TOOLS):$$PATH" npx --no-install openapi-typescript openapi/items.yaml --output sdk/typescript/items.ts \
 	  --root-types --root-types-no-schema-prefix
 	touch $@
+
+COLLECTION := sdk/postman/items.json
+CONVERSION := folderStrategy=Tags,parametersResolution=Example,enableOptionalParameters=false
+.PHONY: postman
+postman: .venv/runtime .venv-tools/ready  ## Make a collection for Postman and newman in sdk/postman/; URL=http://127.0.0.1:8000
+	@mkdir -p sdk/postman
+	@PATH="$$PWD/$(TOOLS):$$PATH" node_modules/.bin/openapi2postmanv2 --spec openapi/items.yaml --output $(COLLECTION) \
+	  --options $(CONVERSION) >/dev/null
+	@$(BIN)/python -m tools.postman $(COLLECTION) '$(or $(URL),http://127.0.0.1:8000)'
 
 .PHONY: mutate
 mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='contract.media_types.*'
@@ -78,17 +91,18 @@ conformance: .venv/dev  ## Run property tests against the instance at URL=…; M
 lint: .venv/dev lint-contract  ## Check types, style and the contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
 .PHONY: lint-bench
 lint-bench: .venv/dev .venv-bench/ready  ## Check the types of the benchmarks' peers, against their libraries
 	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks/peers/*.py
 
 .PHONY: lint-contract
-lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly
-	PATH="$$PWD/$(TOOLS):$$PATH" node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml
-	PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
-	  node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml
+lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly; both always run
+	@export PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true; status=0; \
+	node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml || status=1; \
+	node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml || status=1; \
+	exit $$status
 
 BASE ?= HEAD~1
 .PHONY: contract-diff
@@ -124,9 +138,8 @@ BENCH := .venv-bench/bin
 BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3.13.*/bin/python3.13; do \
   "$$python" -c '' 2>/dev/null && echo "$$python"; done) $(PYTHON))
 
-.venv-bench/ready: requirements/bench.txt
-	test -x $(BENCH)/python || $(BENCH_PYTHON) -m venv .venv-bench
-	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+.venv-bench/ready: requirements/bench.txt $(call again,.venv-bench)
+	@$(BENCH_PYTHON) tools/install.py .venv-bench requirements/bench.txt
 	touch $@
 
 .PHONY: bench
@@ -149,10 +162,14 @@ bench-edge: .venv-bench/ready  ## Measure the cost of nginx
 bench-contract: .venv-bench/ready  ## Measure the start with contracts of up to 1,000 operations
 	$(BENCH)/python -m benchmarks.contract $(ARGS)
 
+.PHONY: bench-costly
+bench-costly: .venv-bench/ready  ## List the requests that cost most CPU time
+	$(BENCH)/python -m benchmarks.costly $(ARGS)
+
 .PHONY: profile
 profile: .venv-bench/ready  ## Show the time of a request by folder, package and function
 	$(BENCH)/python -m benchmarks.profile $(ARGS)
 
 .PHONY: clean
 clean:  ## Remove everything that was installed or generated; keep the database in var/
-	rm -rf mutants .venv .venv-bench .venv-tools node_modules sdk/ready sdk/python sdk/typescript .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf mutants .venv .venv-bench .venv-pythons .venv-tools node_modules sdk/ready sdk/python sdk/typescript sdk/postman .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -6,12 +6,10 @@ import signal
 import sys
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.drain import refuse_new_connections
 from app.logs import configuration, log_prints
-from app.settings import ROOT, Settings, SettingsError
-from db.engine import Database
+from app.settings import Settings, SettingsError
+from app.start import merge_wal, welcome
 
 if os.environ.get("LOG_FORMAT", "").strip().lower() == "json":
     log_prints()
@@ -21,28 +19,32 @@ except SettingsError as error:
     sys.exit(f"The service cannot start. {error}")
 
 
-def on_starting(_server: Any) -> None:
-    """Check the database before the first worker starts, so that a start that cannot succeed ends with one message."""
-    database = Database(_settings.database_url)
-    try:
-        database.create()
-    except (SQLAlchemyError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        sys.exit(f"The service cannot start. The database is unavailable: {reason}")
-    finally:
-        database.close()
-
-
 def when_ready(server: Any) -> None:
-    """When the service stops, refuse new connections before the first worker stops, so that none is lost."""
+    """Welcome the user. When the service stops, refuse new connections before the first worker stops: none is lost.
+
+    Not on a socket that another process has opened (fd://): it stays open, and keeps the connections for the next
+    service.
+    """
+    if _settings.welcome:
+        sys.stderr.write(welcome(server.LISTENERS, _settings.database_url))
+        sys.stderr.flush()
+    if server.systemd or any(bound.startswith("fd://") for bound in server.cfg.bind):
+        return
     stop = server.stop
 
     def stop_without_loss(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 -- Gunicorn's signature
-        for listener in server.LISTENERS:
-            refuse_new_connections(listener.sock)
+        # Not if systemd or another main process (SIGUSR2) has the same socket, and goes on with it.
+        if server.reexec_pid == server.master_pid == 0 and not server.systemd:
+            for listener in server.LISTENERS:
+                refuse_new_connections(listener.sock)
         stop(graceful)
 
     server.stop = stop_without_loss
+
+
+def on_exit(_server: Any) -> None:
+    """Leave one database file, when all workers have ended."""
+    merge_wal(_settings.database_url)
 
 
 def post_fork(server: Any, _worker: Any) -> None:
@@ -59,19 +61,18 @@ def post_fork(server: Any, _worker: Any) -> None:
 
 
 wsgi_app = "app:app"
-bind = f"{_settings.host}:{_settings.port}"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+forwarded_allow_ips = _settings.forwarded_allow_ips
 
 # A subclass of Gunicorn's asgi worker (with gunicorn_h1c and uvloop) that sends problem details. Unlike uvicorn-worker,
 # the asgi worker honours graceful_timeout and passes the fault tests in tests/e2e/test_server.py.
 worker_class = "app.worker.Worker"
-workers = 1 if _settings.reload else _settings.web_concurrency
+workers = _settings.web_concurrency
 asgi_lifespan = "on"
 
 # Compile the contract once, before the fork. SIGHUP replaces the workers and reloads this file; new code needs a
 # restart.
-preload_app = not _settings.reload
-reload = _settings.reload
-reload_extra_files = [str(path) for path in (ROOT / "openapi").glob("*.yaml")]
+preload_app = True
 
 timeout = 30  # seconds after which a worker that does not respond is killed and replaced
 graceful_timeout = _settings.graceful_timeout

@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import yaml
-
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
 from connexion import FlaskApp
 
@@ -22,7 +20,6 @@ from app.errors import ERRORS
 from app.logs import configure
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
-from app.specfile import SafeLoader
 from contract import ContractError
 from db.engine import Database
 from db.errors import DatabaseError
@@ -38,11 +35,11 @@ def create_app(settings: Settings) -> FlaskApp:
     database = Database(settings.database_url)
     application = FlaskApp(__name__, lifespan=_lifespan(database), server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
-    source = SPECIFICATION.read_bytes()
-    add_pages(application.app, source, yaml.load(source, Loader=SafeLoader))  # noqa: S506 -- it is a safe one
+    specification = contract.load(SPECIFICATION)
+    add_pages(application.app, SPECIFICATION.read_bytes(), specification)
     contract.install(
         application,
-        SPECIFICATION,
+        specification,
         HANDLERS,
         errors=ERRORS,
         executor=_executor(database),

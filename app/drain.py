@@ -6,6 +6,7 @@ request on one of them. With this filter on the socket, Linux drops the first pa
 again a second later: then the port is closed, or belongs to the next instance of the service.
 """
 
+import contextlib
 import ctypes
 import socket
 import struct
@@ -23,9 +24,13 @@ _DROP_SYN = (
 
 
 def refuse_new_connections(listener: socket.socket) -> None:
-    """Ignore attempts to connect from now on, in all processes that share this socket. Needs Linux and TCP."""
+    """Ignore attempts to connect from now on, in all processes that share this socket. Needs Linux and TCP.
+
+    Some kernels allow it only to processes with CAP_NET_ADMIN; then it does nothing.
+    """
     if not sys.platform.startswith("linux") or listener.family not in (socket.AF_INET, socket.AF_INET6):
         return
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_SYN))
     filter_ = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(program))
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
+    with contextlib.suppress(PermissionError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)

@@ -8,7 +8,7 @@ import flask
 from flask import Flask, Response
 from swagger_ui_bundle import swagger_ui_path
 
-from app import prefix
+from app import documents, prefix
 from app.settings import ROOT
 from app.specfile import SpecFile
 from contract.responses import json_body
@@ -17,18 +17,33 @@ UI = ROOT / "app" / "ui"
 UI_FILES = {
     "index.html": UI,
     "initialize.js": UI,
+    "contract.js": UI,
+    "header.js": UI,
+    "markdown.js": UI,
+    "operations.js": UI,
+    "theme.css": UI,
     "items.css": UI,
+    "operations.css": UI,
+    "responses.css": UI,
+    "document.css": UI,
     "favicon.svg": UI,
     "swagger-ui.css": swagger_ui_path,
     "swagger-ui-bundle.js": swagger_ui_path,
 }
+MEDIA_TYPES = {"css": "text/css", "html": "text/html", "js": "text/javascript", "svg": "image/svg+xml"}
+UI_NAMES = (*UI_FILES, *documents.DOCUMENTS)
 # Allow only scripts and styles from files of this service. Swagger UI sets each style property by script, so it needs
-# no 'unsafe-inline'. Trusted Types: only DOMPurify and initialize.js may turn strings into HTML.
+# no 'unsafe-inline'. Trusted Types: only DOMPurify and markdown.js may turn strings into HTML.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types dompurify items default"
 )
+
+
+def ui_content(name: str) -> bytes:
+    """Return one of UI_NAMES."""
+    return documents.page(name) if name in documents.DOCUMENTS else (UI_FILES[name] / name).read_bytes()
 
 
 def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any]) -> None:
@@ -75,14 +90,14 @@ def _add_swagger_ui(flask_app: Flask) -> None:
 
     @flask_app.get("/ui/", defaults={"name": "index.html"})
     @flask_app.get("/ui/<name>")
-    def swagger_ui(name: str) -> Response:
-        if name not in UI_FILES:
+    def swagger_ui(name: str) -> Any:
+        if name not in UI_NAMES:
             flask.abort(404)
-        seconds = 0 if name == "index.html" else 3600
-        response = flask.send_from_directory(UI_FILES[name], name)  # with a max_age, Flask would add Expires
-        response.headers["Cache-Control"] = f"max-age={seconds}" if seconds else "no-cache"
+        response = Response(ui_content(name), mimetype=MEDIA_TYPES[name.rpartition(".")[2]])
+        response.headers["Cache-Control"] = "max-age=3600" if name.startswith("swagger-ui") else "no-cache"
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return response
+        response.add_etag()
+        return response.make_conditional(flask.request)
 
 
 def _redirect(path: str, code: int) -> Any:

@@ -1,5 +1,6 @@
 """The settings, read from environment variables and checked before the service starts."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -25,10 +26,44 @@ def _database_url(text: str) -> URL:
     except (ArgumentError, ValueError):
         raise ValueError("must be a database URL, such as sqlite:////data/items.db") from None
     if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database not in (None, "", ":memory:"):
+        if url.query:
+            raise ValueError("must be sqlite:///FILE without parameters")
         return url
     if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
+        return _with_psycopg(url)
     raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def _with_psycopg(url: URL) -> URL:
+    url = url.set(drivername="postgresql+psycopg")
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as error:  # there is no wheel for this machine, or no libpq
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"needs psycopg, which this Python cannot import ({reason})") from None
+    return url
+
+
+def _host(text: str) -> str:
+    """Accept an IP address or a host name. Whether it belongs to this machine is known only when it is used."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        # Digits and dots alone are an IP address with a mistake in it.
+        if not re.fullmatch(r"(?![\d.]+$)[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", text):
+            raise ValueError("must be an IP address or a host name, without http:// and without the port") from None
+    return text
+
+
+def _proxies(text: str) -> str:
+    networks = [network.strip() for network in text.split(",")]
+    try:
+        for network in networks:
+            if network != "*":
+                ipaddress.ip_network(network)
+    except ValueError:
+        raise ValueError("must be a list of IP addresses or networks, separated by commas, or *") from None
+    return ",".join(networks)
 
 
 def _whole_number(low: int, high: int) -> Callable[[str], int]:
@@ -73,7 +108,7 @@ class Settings:
         _database_url,
         "The database: `sqlite:///FILE` or `postgresql://…`.",
     )
-    host: str = _setting("127.0.0.1", str, "The IP address or host name to listen on.")
+    host: str = _setting("127.0.0.1", _host, "The IP address or host name to listen on.")
     port: int = _setting("8000", _whole_number(0, 65535), "The port to listen on; 0 picks a free port.")
     web_concurrency: int = _setting("2", _whole_number(1, 256), "The number of worker processes.")
     log_level: str = _setting("info", _one_of(*LOG_LEVELS), "The lowest level that is logged.")
@@ -87,7 +122,17 @@ class Settings:
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )
-    reload: bool = _setting("off", _switch, "Whether to restart when the code or the contract changes: `on` or `off`.")
+    forwarded_allow_ips: str = _setting(
+        "127.0.0.1,::1",
+        _proxies,
+        "The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Prefix` are trusted: IP addresses or networks, "
+        "separated by commas, or `*`.",
+    )
+    welcome: bool = _setting(
+        "off",
+        _switch,
+        "Whether to print the URLs, the database and how to stop when the service is ready: `on` or `off`.",
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -1,18 +1,18 @@
-"""Writes Swagger UI's files and compressed copies to a folder for nginx: `python -m app.static FOLDER`."""
+"""Writes the files of `/ui/` and compressed copies to a folder for nginx: `python -m app.static FOLDER`."""
 
 import argparse
 import gzip
 from pathlib import Path
 
-from app.pages import UI_FILES
+from app.pages import UI_NAMES, ui_content
 
 
 def write(folder: Path) -> None:
     """Write the files of `/ui/` to `folder`/ui, with a `.gz` copy of each file that compression makes smaller."""
     ui = folder / "ui"
     ui.mkdir(parents=True, exist_ok=True)
-    for name, source in UI_FILES.items():
-        content = Path(source, name).read_bytes()
+    for name in UI_NAMES:
+        content = ui_content(name)
         compressed = gzip.compress(content, mtime=0)
         (ui / name).write_bytes(content)
         if len(compressed) < len(content):

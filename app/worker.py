@@ -7,8 +7,10 @@ the proxies whose `X-Forwarded-Proto` Gunicorn trusts. The access log gets what 
 
 import asyncio
 import contextlib
+import fcntl
 import signal
 import socket
+import termios
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -61,8 +63,12 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             self._callback_parser = None
 
     def close_if_idle(self) -> None:
-        """Close the connection if it is idle and has served a request. A new one may be about to send its first."""
-        if self._awaiting_request and self.req_count > 1:
+        """Close the connection if it is idle and has served a request. A new one may be about to send its first.
+
+        A request that has arrived is served, whether or not it has been read: closing the connection would lose it.
+        """
+        is_idle = self._awaiting_request and not self._request_ready.is_set()
+        if is_idle and self.req_count > 1 and not _has_unread(self.transport.get_extra_info("socket")):
             self._close_transport()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
@@ -180,6 +186,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         for protocol in list(self.protocols):
             protocol.close_if_idle()
         await super()._shutdown()
+
+
+def _has_unread(connection: Any) -> bool:
+    """Return whether bytes have arrived that nobody has read."""
+    return any(fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4)))
 
 
 def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:

@@ -11,7 +11,8 @@ import os
 import pstats
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -49,13 +50,10 @@ def main() -> None:
 async def _profile_all(database: Path, scenarios: list[Scenario], count: int, top: int) -> None:
     settings = Settings.from_environ(os.environ | {"DATABASE_URL": f"sqlite:///{database}", "LOG_LEVEL": "warning"})
     app = create_app(settings)
-    ended = asyncio.Event()
-    lifespan = await _start(app, ended)
     costs, times = {}, {}
-    for scenario in scenarios:
-        costs[scenario], times[scenario] = await _profile(app, scenario, count)
-    ended.set()
-    await lifespan
+    async with running(app):
+        for scenario in scenarios:
+            costs[scenario], times[scenario] = await _profile(app, scenario, count)
 
     rooms = {scenario: by_folder(times[scenario]) for scenario in scenarios}
     print(f"{_folders_table(costs, rooms)}\n")
@@ -63,9 +61,10 @@ async def _profile_all(database: Path, scenarios: list[Scenario], count: int, to
         print(f"{scenario.title}\n\n{_functions_table(costs[scenario], times[scenario], top)}\n")
 
 
-async def _start(app: App, ended: asyncio.Event) -> "asyncio.Task[None]":
-    """Start the application's lifespan; it ends after `ended`."""
-    started = asyncio.Event()
+@asynccontextmanager
+async def running(app: App) -> AsyncIterator[None]:
+    """Run the lifespan of an application (ASGI)."""
+    started, ended = asyncio.Event(), asyncio.Event()
     messages = iter(["lifespan.startup", "lifespan.shutdown"])
 
     async def receive() -> Message:
@@ -80,7 +79,9 @@ async def _start(app: App, ended: asyncio.Event) -> "asyncio.Task[None]":
 
     task = asyncio.ensure_future(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send))
     await started.wait()
-    return task
+    yield
+    ended.set()
+    await task
 
 
 async def _profile(app: App, scenario: Scenario, count: int) -> tuple[float, Times]:

@@ -3,10 +3,11 @@
 A library for Connexion 3 applications. `install()` is its front door; handlers raise `contract.problems.Problem`.
 """
 
+from contract.diagnostics import ContractError
 from contract.installation import install
 from contract.serving.compiler import Around
 from contract.serving.exceptions import ErrorMap
 from contract.serving.request import Interceptor, Proceed, Request
-from contract.spec.document import ContractError
+from contract.spec.loading import Contract, load
 
-__all__ = ["Around", "ContractError", "ErrorMap", "Interceptor", "Proceed", "Request", "install"]
+__all__ = ["Around", "Contract", "ContractError", "ErrorMap", "Interceptor", "Proceed", "Request", "install", "load"]

@@ -16,7 +16,8 @@ from contract.serving.forwarding import guarded
 from contract.serving.middleware import ContractMiddleware
 from contract.serving.operation import Runtime
 from contract.serving.routing import Router
-from contract.spec.document import ContractError, Document, load
+from contract.spec.document import Document
+from contract.spec.loading import Contract, load
 from contract.spec.operations import DEFAULT_BODY_LIMIT, Route, base_path, routes
 from contract.spec.resolver import resolve_handlers
 
@@ -34,7 +35,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
 
-    `contract` is a file, or a document that is read already; `handlers` the package with a module for each tag.
+    `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
     `errors` says which exceptions have a problem of their own. Handlers run on the event loop, or on the threads of
     `executor`. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
     operations. `connexion_options` are those of Connexion's `add_api()`: `pythonic_params` and `security_map` concern
@@ -44,26 +45,21 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     """
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     guards.check(application)
-    document = load(contract)
+    document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
-    functions = _handlers(found, document, handlers)
+    operations = [operation for route in found for operation in route.operations.values()]
+    functions, faults = resolve_handlers(operations, document, handlers)
     runtime = _runtime(application, document, errors or {}, executor)
     compiler = Compiler(document, runtime, enforce=enforce, around=around, security_map=options["security_map"])
-    router = Router(compiler.compile(found, functions))
+    compiled, uncompilable = compiler.compile(found, functions)
+    if faults := [*faults, *uncompilable]:
+        raise document.error("The contract and the handlers do not fit together:", faults)
     if compiler.forwarded:
         protected = {name: guarded(name, function) for name, function in functions.items()}
         connexion_internals.add_forwarded(application, _forwarded(document, found), protected, **options)
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, router, runtime))
+    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
     guards.refuse_additions(application)
-
-
-def _handlers(found: Sequence[Route], document: Document, package: str) -> dict[str, Any]:
-    operations = [operation for route in found for operation in route.operations.values()]
-    functions, faults = resolve_handlers(operations, document, package)
-    if faults:
-        raise ContractError.listing("The contract and the handlers disagree:", faults)
-    return functions
 
 
 def _runtime(application: FlaskApp, document: Document, errors: ErrorMap, executor: Executor | None) -> Runtime:

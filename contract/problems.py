@@ -10,6 +10,7 @@ from connexion.exceptions import ProblemException
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
+"""How many violations a problem lists. Nothing looks for many more, because a request can have thousands."""
 MAX_TEXT = 1000
 """The most characters of a detail or a JSON Pointer."""
 MAX_NAME = 200
@@ -110,7 +111,8 @@ def bad_request(violations: Iterable[Violation]) -> Problem:
     found = sorted(set(violations), key=lambda violation: (violation.source, violation.name, violation.detail))
     if len(found) == 1:
         return Problem(400, str(found[0]), violations=found)
-    return Problem(400, f"The request has {len(found)} violations; see errors.", violations=found)
+    number = f"{len(found)}" if len(found) <= MAX_ERRORS else f"more than {MAX_ERRORS}"
+    return Problem(400, f"The request has {number} violations; see errors.", violations=found)
 
 
 def _shorten(text: str, longest: int = MAX_TEXT) -> str:

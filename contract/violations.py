@@ -1,6 +1,6 @@
 """Describes violations of JSON Schema keywords in sentences that a person can act on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -20,19 +20,20 @@ def pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def explain(keyword: str, schema: Schema, value: Any) -> list[tuple[tuple[str, ...], str]]:
-    """Describe how `value` violates the `keyword` of `schema`, in pairs of a path below the value and a sentence.
+def explain(keyword: str, schema: Schema, value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield how `value` violates the `keyword` of `schema`, in pairs of a path below the value and a sentence.
 
     Most keywords give one pair with an empty path; `required` and `additionalProperties` one for each property.
     """
     if keyword == "required":
-        return [((name,), "is required") for name in schema["required"] if name not in value]
-    if keyword == "additionalProperties":
+        yield from (((name,), "is required") for name in schema["required"] if name not in value)
+    elif keyword == "additionalProperties":
         known = sorted(schema.get("properties", {}))
         hint = f"is not allowed here; allowed properties: {', '.join(known)}" if known else "is not allowed here"
-        return [((name,), hint) for name in value if name not in schema.get("properties", {})]
-    sentence = _SENTENCES.get(keyword)
-    return [((), sentence(schema, value) if sentence else f"does not satisfy {keyword} of the schema")]
+        yield from (((name,), hint) for name in value if name not in schema.get("properties", {}))
+    else:
+        sentence = _SENTENCES.get(keyword)
+        yield (), sentence(schema, value) if sentence else f"does not satisfy {keyword} of the schema"
 
 
 def _type(schema: Schema, _value: Any) -> str:

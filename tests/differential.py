@@ -21,7 +21,7 @@ from connexion.resolver import Resolver
 
 from app import HANDLERS, SPECIFICATION, create_app
 from app.settings import Settings
-from contract.spec.document import load
+from contract.spec.loading import load
 from contract.spec.operations import routes
 from contract.spec.resolver import resolve_handlers
 from db.engine import Database

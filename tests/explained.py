@@ -70,12 +70,12 @@ def _chunked(sent: Any, plain: Any, _engine: Any) -> bool:
 
 
 def _media_type(_sent: Any, plain: Any, engine: Any) -> bool:
-    return engine.status == 415 and plain.status in (200, 201, 400, 404, 415, 500)
+    return engine.status == 415 and plain.status in (200, 201, 400, 404, 409, 415, 500)
 
 
 def _media_type_spelling(sent: Any, plain: Any, engine: Any) -> bool:
     spelled = any(name == b"content-type" and value not in _MEDIA_TYPES for name, value in sent.headers)
-    return bool(spelled and plain.status in (415, 500) and engine.status in (200, 201, 400, 404, 412))
+    return bool(spelled and plain.status in (415, 500) and engine.status in (200, 201, 400, 404, 409, 412))
 
 
 def _unreadable(sent: Any, plain: Any, engine: Any) -> bool:
@@ -96,7 +96,9 @@ def _not_utf_8(sent: Any, plain: Any, engine: Any) -> bool:
 
 def _preconditions(sent: Any, plain: Any, engine: Any) -> bool:
     return (
-        _header(sent, b"if-match", b"if-none-match") and plain.status in (200, 204) and engine.status in (304, 400, 412)
+        _header(sent, b"if-match", b"if-none-match")
+        and plain.status in (200, 204, 500)  # 500 if another row refers to the deleted one
+        and engine.status in (304, 400, 412)
     )
 
 
@@ -115,7 +117,7 @@ def _slashes(sent: Any, plain: Any, engine: Any) -> bool:
 def _parameters(_sent: Any, plain: Any, engine: Any) -> bool:
     return (
         engine.status == 400
-        and plain.status in (200, 201, 204, 404)
+        and plain.status in (200, 201, 204, 404, 409)
         and (_violates(engine, "parameter") or engine.body == b"")
     )
 
@@ -126,7 +128,7 @@ def _violates(engine: Any, source: str) -> bool:
 
 
 def _json(sent: Any, plain: Any, engine: Any) -> bool:
-    return bool(sent.body) and engine.status == 400 and plain.status in (200, 201, 404)
+    return bool(sent.body) and engine.status == 400 and plain.status in (200, 201, 404, 409)
 
 
 EXPLAINED: tuple[Row, ...] = (

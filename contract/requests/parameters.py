@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from contract.problems import Violation
+from contract.problems import MAX_ERRORS, Violation
 from contract.requests.raw import cookie_values, is_unicode, query_values
 from contract.requests.strict_json import InvalidJSON
 from contract.requests.structures import ABSENT, Structures
@@ -139,7 +140,7 @@ class Parameters:
             query = query_values(query_string)
         except UnicodeDecodeError:
             return arguments, (NOT_UTF_8,)
-        violations = list(self._unknown(query))
+        violations = list(islice(self._unknown(query), MAX_ERRORS + 1))
         for parameter in self._query:
             parameter.read(parameter.find(query), arguments, violations)
         return arguments, tuple(violations)

@@ -1,10 +1,12 @@
 """Raw values: what a request carries in its query string, headers and cookies, before the contract gives it a type."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import unquote_to_bytes
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
+RawHeaders = Collection[tuple[bytes, bytes]]
+_MAX_HEADERS_LENGTH = 32_768
+_FEW_HEADERS = 4  # servers accept at most 8 KiB for one header
 
 
 def is_unicode(text: str) -> bool:
@@ -26,6 +28,11 @@ def query_values(query_string: bytes) -> dict[str, list[str]]:
             name, _, value = pair.replace(b"+", b" ").partition(b"=")
             values.setdefault(unquote_to_bytes(name).decode(), []).append(unquote_to_bytes(value).decode())
     return values
+
+
+def are_too_long(headers: RawHeaders) -> bool:
+    """Return whether the values of all headers have more than 32 KiB. Some headers take milliseconds to read then."""
+    return len(headers) > _FEW_HEADERS and sum(len(value) for _, value in headers) > _MAX_HEADERS_LENGTH
 
 
 def read_headers(headers: RawHeaders, names: frozenset[bytes]) -> dict[bytes, str]:

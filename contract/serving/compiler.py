@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from contract import connexion_internals
+from contract.diagnostics import Fault
 from contract.media_types import Accept
 from contract.requests.bodies import Body
 from contract.requests.parameters import Parameters
@@ -11,14 +12,14 @@ from contract.responses.encoder import Encoder
 from contract.serving.forwarding import ForwardedOperation
 from contract.serving.operation import CompiledOperation, Parts, Runtime
 from contract.serving.request import Interceptor, Target
-from contract.spec.document import ContractError, Document, Uncompilable
+from contract.spec.document import Document, Uncompilable
 from contract.spec.operations import Operation, Route
 from contract.spec.schemas import Schemas
 
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
 """Called once for each operation, when it is compiled: returns the code around it, or None for none."""
-_ADVICE = "fix the contract, or leave an operation to plain Connexion with x-pipeline: connexion"
+_ADVICE = "change the contract, or leave the operation to plain Connexion with `x-pipeline: connexion`"
 
 
 class Compiler:
@@ -44,23 +45,28 @@ class Compiler:
 
     def compile(
         self, routes: Sequence[Route], handlers: Mapping[str, Handler]
-    ) -> list[tuple[Route, dict[str, Target]]]:
-        """Return the targets of every route. Raise `ContractError` that lists every operation that does not compile."""
-        faults: list[str] = []
+    ) -> tuple[list[tuple[Route, dict[str, Target]]], list[Fault]]:
+        """Return the targets of every route, and a fault for every operation that does not compile.
+
+        Operations without a handler are left out.
+        """
+        faults: list[Fault] = []
         compiled: list[tuple[Route, dict[str, Target]]] = []
         for route in routes:
             targets: dict[str, Target] = {}
             for method, operation in route.operations.items():
+                handler = handlers.get(operation.definition.get("operationId", ""))
+                if handler is None:
+                    continue
                 try:
-                    targets[method] = self._target(operation, route, handlers[operation.operation_id])
+                    targets[method] = self._target(operation, route, handler)
                 except Uncompilable as reason:
-                    faults.append(f"{operation}: {reason}")
+                    faults.append(Fault(f"{operation} cannot be compiled: {reason}", _ADVICE, operation.at, key=True))
                 except Exception as error:  # noqa: BLE001 -- whatever it is, the start names the operation
-                    faults.append(f"{operation}: {type(error).__name__}: {error}")
+                    reason_ = f"{type(error).__name__}: {error}"
+                    faults.append(Fault(f"{operation} cannot be compiled: {reason_}", _ADVICE, operation.at, key=True))
             compiled.append((route, targets))
-        if faults:
-            raise ContractError.listing(f"These operations cannot be compiled; {_ADVICE}:", faults)
-        return compiled
+        return compiled, faults
 
     def _target(self, operation: Operation, route: Route, handler: Handler) -> Target:
         if operation.fault is not None:

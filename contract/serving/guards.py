@@ -8,7 +8,7 @@ import flask
 from connexion import FlaskApp
 
 from contract import connexion_internals, flask_internals
-from contract.spec.document import ContractError
+from contract.diagnostics import ContractError, Fault
 
 AROUND = "pass around=[...] to contract.install()"
 ERRORS = "pass errors={...} to contract.install()"
@@ -50,7 +50,7 @@ def refuse_additions(application: FlaskApp) -> None:
 
 def _stop(faults: list[str]) -> None:
     if faults:
-        raise ContractError.listing("This would not run for the operations of the contract:", faults)
+        raise ContractError("This would not run for the operations of the contract:", map(Fault, faults))
 
 
 def _refuse(name: str, advice: str, *_args: Any, **_kwargs: Any) -> NoReturn:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from starlette.types import Scope
 
+from contract.problems import Problem
+from contract.requests.raw import are_too_long
 from contract.responses.response import Response
 from contract.serving.exceptions import method_not_allowed
 from contract.serving.request import Request, Target
@@ -38,6 +40,16 @@ class MethodNotAllowed(Target):
         raise method_not_allowed(request.scope["method"], self._allowed)
 
 
+class HeadersTooLong(Target):
+    """Every request with more than 32 KiB of headers."""
+
+    def __init__(self) -> None:
+        self.respond = self._respond
+
+    async def _respond(self, _request: Request) -> Response:
+        raise Problem(431, "The headers are larger than this service accepts. Send fewer or shorter headers.")
+
+
 class PathTargets:
     """The targets of one path, by method."""
 
@@ -60,6 +72,7 @@ class Router:
     def __init__(self, routes: Iterable[tuple[Route, Mapping[str, Target]]]) -> None:
         self._fixed: dict[str, PathTargets] = {}
         self._templates = []
+        self._headers_too_long = HeadersTooLong()
         for route, targets in routes:
             if route.path_parameters:
                 self._templates.append((re.compile(route.pattern).fullmatch, PathTargets(route, targets)))
@@ -68,6 +81,8 @@ class Router:
 
     def match(self, scope: Scope) -> tuple[Target, tuple[str, ...]] | None:
         """Return the target and the raw values of the path's parameters; None if the contract has no such path."""
+        if are_too_long(scope["headers"]):
+            return self._headers_too_long, ()
         path = request_path(scope)
         targets = self._fixed.get(path)
         if targets is not None:

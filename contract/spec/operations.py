@@ -8,12 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from contract.connexion_internals import argument_name
-from contract.spec.document import ContractError, Document, Uncompilable, resolve
+from contract.diagnostics import ContractError, Steps
+from contract.spec.document import METHODS, TEMPLATE_PARAMETER, Document, Uncompilable, resolve
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 DEFAULT_BODY_LIMIT = 1 << 20
 """The most bytes of a request body, unless the contract says otherwise in `x-body-limit`."""
-_TEMPLATE_PARAMETER = re.compile(r"\{([^}]+)\}")
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,11 @@ class Operation:
 
     def __str__(self) -> str:
         return f"{self.definition.get('operationId', 'an operation')} ({self.method.upper()} {self.path})"
+
+    @property
+    def at(self) -> Steps:
+        """The steps to the operation in the document."""
+        return "paths", self.path, self.method
 
     @property
     def operation_id(self) -> str:
@@ -91,20 +95,20 @@ class Route:
     @cached_property
     def pattern(self) -> str:
         """A regular expression for the path. A template parameter matches characters of one segment, at least one."""
-        literals = _TEMPLATE_PARAMETER.split(self.path)[::2]
+        literals = TEMPLATE_PARAMETER.split(self.path)[::2]
         return "([^/]+)".join(re.escape(literal) for literal in literals)
 
     @cached_property
     def path_parameters(self) -> tuple[str, ...]:
         """The names of the template parameters, in their order."""
-        return tuple(_TEMPLATE_PARAMETER.findall(self.path))
+        return tuple(TEMPLATE_PARAMETER.findall(self.path))
 
     @cached_property
     def precedence(self) -> tuple[bool, int]:
         """The sort key of routing: paths without parameters first (OpenAPI 3.0.3, Paths Object), then the template
         with more characters of its own.
         """
-        return bool(self.path_parameters), -len(_TEMPLATE_PARAMETER.sub("", self.path))
+        return bool(self.path_parameters), -len(TEMPLATE_PARAMETER.sub("", self.path))
 
 
 def routes(document: Document, base_path: str = "", *, pythonic: bool = False) -> list[Route]:

@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 import jsonschema_rs
 
+from contract.problems import MAX_ERRORS
 from contract.spec.document import Document, Uncompilable, resolve
 from contract.spec.projection import Projection
 from contract.violations import explain
@@ -23,6 +25,10 @@ _VALUES = ("enum",)  # keywords that hold values, not schemas
 # Keywords that say nothing about which values are valid.
 _ANNOTATIONS = {"title", "description", "example", "examples", "externalDocs", "xml", "default", "discriminator",
                 "deprecated", "nullable", "readOnly", "writeOnly"}  # fmt: skip
+# Keywords that validate values of one type each, beside those that say nothing.
+_PLAIN = _ANNOTATIONS | {"type", "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "multipleOf",
+                         "exclusiveMinimum", "exclusiveMaximum", "properties", "required", "additionalProperties",
+                         "items", "minItems", "maxItems", "uniqueItems", "definitions"}  # fmt: skip
 _DESCRIBED = "x-pattern-description"  # the sentence of a violation of `pattern`
 _MANY = 16
 """From how many definitions on a named schema shares a validator with those that it reaches."""
@@ -45,8 +51,11 @@ class Schema:
         return _validator(self._schema).iter_errors  # type: ignore[no-any-return]
 
     def violations(self, value: Any) -> Iterator[tuple[Path, str]]:
-        """Yield every violation: the path to the place in the value, and a sentence."""
-        for error in self._iter_errors(value):
+        """Yield the violations, as many as a problem can list: the path to the place in the value, and a sentence."""
+        return islice(self._every_violation(value), MAX_ERRORS + 1)
+
+    def _every_violation(self, value: Any) -> Iterator[tuple[Path, str]]:
+        for error in self._iter_errors(_relevant(self._definition(self._schema), value)):
             schema = self._at(error.schema_path[:-1])
             for steps, detail in explain(error.kind.name, schema, error.instance):
                 yield (*map(str, error.instance_path), *steps), detail
@@ -62,6 +71,31 @@ class Schema:
         while "$ref" in node:
             node = self._schema["definitions"][node["x-definition"]]
         return node  # type: ignore[no-any-return]
+
+
+def _relevant(schema: Mapping[str, Any], value: Any) -> Any:
+    """Return the value without what changes no violation: the content of an array or object of the wrong type, the
+    values of properties that are not allowed, and more of these than a problem lists.
+
+    The validator copies the whole value, and the client decides how large it is. One level of properties is enough to
+    cover what costs most.
+    """
+    if not isinstance(value, dict) or not schema.keys() <= _PLAIN:
+        return _emptied(schema, value)
+    properties = schema.get("properties", {})
+    relevant = {name: _emptied(properties[name], part) for name, part in value.items() if name in properties}
+    unknown = (name for name in value if name not in properties)
+    if schema.get("additionalProperties") is False:
+        return relevant | dict.fromkeys(islice(unknown, MAX_ERRORS + 1))
+    return relevant | {name: value[name] for name in unknown}
+
+
+def _emptied(schema: Mapping[str, Any], value: Any) -> Any:
+    kind = "array" if isinstance(value, list) else "object" if isinstance(value, dict) else None
+    declared = schema.get("type")
+    if kind is None or declared is None or not schema.keys() <= _PLAIN:
+        return value
+    return value if kind == declared or kind in declared else type(value)()
 
 
 class Schemas:
@@ -147,6 +181,8 @@ class Schemas:
             for keyword, value in node.items()
             if keyword not in _ANNOTATIONS and (not keyword.startswith("x-") or keyword == _DESCRIBED)
         }
+        if converted.get("additionalProperties") is False:
+            converted.setdefault("properties", {})  # without any, the validator reports the first violation only
         return _with_null(node, converted) if _is_nullable(node) else converted
 
     def _converted_keyword(self, keyword: str, value: Any, references: set[str]) -> Any:

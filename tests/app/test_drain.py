@@ -2,6 +2,8 @@
 
 import socket
 import sys
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -34,3 +36,14 @@ def test_other_kinds_of_sockets_are_left_alone() -> None:
     """A Unix socket has no such packets."""
     with socket.socket(socket.AF_UNIX) as listener:
         refuse_new_connections(listener)
+
+
+def test_a_system_that_forbids_it_does_not_prevent_the_stop() -> None:
+    """Some kernels allow a socket filter only with CAP_NET_ADMIN, which a container does not have."""
+
+    def forbid(*_: object) -> None:
+        raise PermissionError
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        forbidden = SimpleNamespace(family=listener.family, setsockopt=forbid)
+        refuse_new_connections(cast(socket.socket, forbidden))

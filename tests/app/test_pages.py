@@ -9,19 +9,19 @@ import pytest
 import yaml
 
 from app import SPECIFICATION
-from app.pages import CONTENT_SECURITY_POLICY, UI_FILES
+from app.pages import CONTENT_SECURITY_POLICY, UI, UI_FILES, UI_NAMES, ui_content
 from tests.support import MADE_REQUEST_ID, PATHS, ContractClient, assert_problem, operations
 
-ASSET_TYPES = {
-    "initialize.js": "text/javascript; charset=utf-8",
-    "items.css": "text/css; charset=utf-8",
-    "favicon.svg": "image/svg+xml; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml; charset=utf-8",
 }
-DOCUMENTS = {"/openapi.yaml": "application/yaml", "/openapi.json": "application/json"}
-PAGES = ["/ui/", *(f"/ui/{name}" for name in ASSET_TYPES), *DOCUMENTS]
-each_document = pytest.mark.parametrize("path", DOCUMENTS)
+ASSETS = [name for name in UI_NAMES if name != "index.html"]
+CONTRACTS = {"/openapi.yaml": "application/yaml", "/openapi.json": "application/json"}
+PAGES = ["/ui/", *(f"/ui/{name}" for name in ASSETS), *CONTRACTS]
+each_contract = pytest.mark.parametrize("path", CONTRACTS)
 
 
 def vary(response: httpx.Response) -> set[str]:
@@ -92,6 +92,16 @@ def test_the_ui_is_a_page_without_inline_scripts(client: ContractClient) -> None
         assert client.get(f"/ui/{url}").status_code == 200
 
 
+@pytest.mark.parametrize("name", UI_FILES)
+def test_what_a_file_imports_is_served(client: ContractClient, name: str) -> None:
+    """Scripts and stylesheets import only files of the page. Swagger UI's own files import nothing."""
+    if UI_FILES[name] == UI:
+        for url in re.findall(
+            r'(?:^import .* from|@import url\()\s*"([^"]+)"', ui_content(name).decode(), re.MULTILINE
+        ):
+            assert client.get(f"/ui/{url}").status_code == 200, url
+
+
 @pytest.mark.parametrize(
     "directive",
     [
@@ -119,14 +129,14 @@ def test_the_ui_loads_the_contract_from_a_relative_url(client: ContractClient) -
     assert 'url: "../openapi.json"' in client.get("/ui/initialize.js").text
 
 
-@pytest.mark.parametrize("name", ASSET_TYPES)
+@pytest.mark.parametrize("name", ASSETS)
 def test_assets_have_their_types_and_are_cached(client: ContractClient, name: str) -> None:
-    """Browsers cache the files for an hour and then revalidate them by ETag."""
+    """Browsers cache Swagger UI for an hour, and revalidate the page's own files, so that they fit each other."""
     response = client.get(f"/ui/{name}")
-    assert (response.status_code, response.headers["Content-Type"]) == (200, ASSET_TYPES[name])
-    assert response.headers["Cache-Control"] == "max-age=3600"
+    assert (response.status_code, response.headers["Content-Type"]) == (200, TYPES[name.rpartition(".")[2]])
+    assert response.headers["Cache-Control"] == ("max-age=3600" if name.startswith("swagger-ui") else "no-cache")
     assert "Expires" not in response.headers  # it would only repeat max-age
-    assert response.content == Path(UI_FILES[name], name).read_bytes()
+    assert response.content == ui_content(name)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +150,8 @@ def test_assets_have_their_types_and_are_cached(client: ContractClient, name: st
         "..%2Fpages.py",
         "%2e%2e/pages.py",
         "package.json",
+        "document.html",  # the template
+        "errors.md",
     ],
 )
 def test_other_files_are_404(client: ContractClient, name: str) -> None:
@@ -167,14 +179,14 @@ def test_a_changed_page_is_sent_whole(client: ContractClient, path: str) -> None
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-@pytest.mark.parametrize("path", ["/", "/ui", "/ui/", "/ui/initialize.js", *DOCUMENTS])
+@pytest.mark.parametrize("path", ["/", "/ui", "/ui/", "/ui/initialize.js", *CONTRACTS])
 def test_a_page_is_read_only(client: ContractClient, method: str, path: str) -> None:
     """Other methods are a 405 problem with the exact `Allow`."""
     detail = f"{method} is not allowed here; allowed methods: GET, HEAD, OPTIONS."
     assert_problem(client.request(method, path), 405, detail, headers={"Allow": "GET, HEAD, OPTIONS"})
 
 
-@pytest.mark.parametrize("path", ["/", "/ui", "/ui/", *DOCUMENTS])
+@pytest.mark.parametrize("path", ["/", "/ui", "/ui/", *CONTRACTS])
 def test_options_of_a_page_lists_its_methods(client: ContractClient, path: str) -> None:
     """The response has the exact `Allow` and no body."""
     response = client.options(path)
@@ -182,11 +194,11 @@ def test_options_of_a_page_lists_its_methods(client: ContractClient, path: str) 
     assert sorted(response.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS"]
 
 
-@each_document
+@each_contract
 def test_the_contract_is_revalidated(client: ContractClient, path: str) -> None:
     """Clients must revalidate the contract by ETag every time."""
     response = client.get(path)
-    assert (response.status_code, response.headers["Content-Type"]) == (200, DOCUMENTS[path])
+    assert (response.status_code, response.headers["Content-Type"]) == (200, CONTRACTS[path])
     assert response.headers["Cache-Control"] == "no-cache"
     assert vary(response) == {"X-Forwarded-Prefix"}
     assert re.fullmatch(r'"[!#-~]+"', response.headers["ETag"])
@@ -205,7 +217,7 @@ def test_the_json_has_the_content_of_the_file(client: ContractClient) -> None:
     assert document["paths"]["/items"]["get"]["responses"]["400"] == {"$ref": "#/components/responses/BadRequest"}
 
 
-@each_document
+@each_contract
 def test_requests_do_not_change_the_contract(client: ContractClient, path: str) -> None:
     """After a request to every operation, the contract is still the same."""
     before = client.get(path).content

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from app.settings import ROOT
 
 OPEN_NOTHING = """
@@ -58,24 +56,22 @@ def test_invalid_settings_stop_the_start_with_one_message() -> None:
     )
 
 
-@pytest.mark.parametrize("file", ["gunicorn.conf.py"])
-def test_gunicorns_configuration_stops_with_the_same_message(file: str) -> None:
+def test_gunicorns_configuration_stops_with_the_same_message() -> None:
     """Gunicorn's configuration reads the settings before the application does."""
-    ended = _python(file, PORT="x")
+    ended = _python("gunicorn.conf.py", PORT="x")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("The service cannot start. These settings are invalid:\n  - PORT must be ")
 
 
 def test_gunicorns_configuration_follows_the_settings() -> None:
-    """With `RELOAD=on` there is one worker and no preloading, whatever `WEB_CONCURRENCY` is."""
+    """The port, the workers and the access log; the contract is compiled before the workers start."""
     script = (
         "import json, runpy; values = runpy.run_path('gunicorn.conf.py'); "
-        "print(json.dumps([values[name] for name in ('bind', 'workers', 'preload_app', 'reload', 'accesslog')]))"
+        "print(json.dumps([values[name] for name in ('bind', 'workers', 'preload_app', 'accesslog')]))"
     )
-    served = _python("-c", script, HOST="0.0.0.0", PORT="9000", WEB_CONCURRENCY="3", ACCESS_LOG="off")  # noqa: S104
-    assert json.loads(served.stdout) == ["0.0.0.0:9000", 3, True, False, None]
-    reloading = _python("-c", script, WEB_CONCURRENCY="3", RELOAD="on")
-    assert json.loads(reloading.stdout) == ["127.0.0.1:8000", 1, False, True, "-"]
+    served = _python("-c", script, HOST="::", PORT="9000", WEB_CONCURRENCY="3", ACCESS_LOG="off")
+    assert json.loads(served.stdout) == ["[::]:9000", 3, True, None]
+    assert json.loads(_python("-c", script).stdout) == ["127.0.0.1:8000", 2, True, "-"]
 
 
 def test_flasks_command_line_works(tmp_path: Path) -> None:

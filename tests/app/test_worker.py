@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import os
 import weakref
 from contextvars import ContextVar
 from logging import getLogger
@@ -97,25 +98,29 @@ class _Tracked(Protocol):
         self.made.append(weakref.ref(self))
 
 
-async def _serve_and_disconnect(times: int, requests: int) -> None:
-    """Open these connections, send these requests on each, and close them as the client."""
-    loop = asyncio.get_running_loop()
+def _worker() -> SimpleNamespace:
+    """Return what a protocol uses of its worker."""
     log = getLogger("tests")
     log.access_log_enabled = False  # type: ignore[attr-defined]  # Gunicorn's loggers have it
     config = Config()
     config.set("asgi_disconnect_grace_period", 0)  # or a timer keeps each for 3 seconds
-    worker = SimpleNamespace(
+    return SimpleNamespace(
         cfg=config,
         log=log,
         asgi=_application,
-        loop=loop,
+        loop=asyncio.get_running_loop(),
         nr_conns=0,
         nr=0,
         max_requests=2**63,
         alive=True,
         protocols=set(),
     )
-    server = await loop.create_server(lambda: _Tracked(worker), "127.0.0.1", 0)
+
+
+async def _serve_and_disconnect(times: int, requests: int) -> None:
+    """Open these connections, send these requests on each, and close them as the client."""
+    worker = _worker()
+    server = await worker.loop.create_server(lambda: _Tracked(worker), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     for _ in range(times):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -143,3 +148,36 @@ def test_nothing_of_a_connection_stays_in_memory() -> None:
         assert [reference() for reference in _Tracked.made] == [None] * 3
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["before it is read", "after it was read"])
+def test_a_request_that_has_arrived_is_served_when_the_worker_stops(read: bool) -> None:  # noqa: FBT001 -- a case
+    """The connection was idle until then. An idle connection is closed."""
+    Protocol._check_h1c_protocol_available()
+    _Tracked.made = []
+    asyncio.run(_stop_when_a_request_arrives(read=read))
+
+
+async def _stop_when_a_request_arrives(*, read: bool) -> None:
+    worker = _worker()
+    server = await worker.loop.create_server(lambda: _Tracked(worker), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    writer.write(request)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+    (protocol,) = worker.protocols
+    while not protocol._awaiting_request:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    if read:
+        protocol.data_received(request)
+    else:
+        os.write(writer.get_extra_info("socket").fileno(), request)
+    protocol.close_if_idle()
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+    while not protocol._awaiting_request:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    protocol.close_if_idle()
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    server.close()

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 from openapi_spec_validator import validate
 
-from contract.spec.document import load as load_contract
+from contract.spec.loading import load as load_contract
 from contract.spec.operations import Route, routes
 from tests.contract.specs.application import (
     SPECS,

@@ -94,7 +94,7 @@ def test_handlers_have_pythons_names_and_clients_the_contracts(
 
 def test_the_handlers_must_have_the_names_of_the_option() -> None:
     """Without it, the contract has other names for them."""
-    with pytest.raises(ContractError, match="the contract has the parameter itemId, the handler does not"):
+    with pytest.raises(ContractError, match=r"get_named has the parameter item_id, .*\n.*\n.* write `itemId`"):
         build(SPECS / "pythonic.yaml", HANDLERS)
 
 

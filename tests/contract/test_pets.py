@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from contract.spec.document import load as load_contract
+from contract.spec.loading import load as load_contract
 from contract.spec.operations import routes
 from tests.contract.specs.application import (
     SPECS,

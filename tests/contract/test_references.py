@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract import ContractError
-from contract.spec.document import load
+from contract.spec.loading import load
 from tests.contract.specs.application import build
 from tests.support import ContractClient
 

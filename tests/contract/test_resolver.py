@@ -11,7 +11,8 @@ import pytest
 from app import HANDLERS, SPECIFICATION, create_app
 from app.settings import ROOT, Settings
 from contract import ContractError
-from contract.spec.document import load
+from contract.diagnostics import Fault
+from contract.spec.loading import load
 from contract.spec.operations import operations
 from contract.spec.resolver import resolve_handlers
 from handlers.items import list_items
@@ -42,9 +43,13 @@ def _operation(*parameters: dict[str, Any], **properties: Any) -> dict[str, Any]
     return {"paths": {"/things": {"get": definition | properties}}}
 
 
-def _faults(spec: dict[str, Any], package: str = PACKAGE) -> list[str]:
+def _resolved(spec: dict[str, Any], package: str) -> list[Fault]:
     found = [operation for path in spec["paths"] for operation in operations(spec, path)]
     return resolve_handlers(found, spec, package)[1]
+
+
+def _faults(spec: dict[str, Any], package: str = PACKAGE) -> list[str]:
+    return [fault.message for fault in _resolved(spec, package)]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,8 @@ def test_agreement_passes(handlers: ModuleType, spec: dict[str, Any], source: st
     assert _faults(spec) == []
 
 
-DIFFER = "operation get_thing (GET /things) and its handler temporary_handlers.things.get_thing differ: "
+HANDLER = "temporary_handlers.things.get_thing"
+OPERATION = "GET /things"
 
 
 @pytest.mark.parametrize(
@@ -75,53 +81,53 @@ DIFFER = "operation get_thing (GET /things) and its handler temporary_handlers.t
         (
             _operation(),
             "",
-            "operation get_thing (GET /things) has no handler: temporary_handlers.things.get_thing is missing",
+            "get_thing (GET /things) has no handler: temporary_handlers.things.get_thing is missing",
         ),
         (
             _operation(tags=["nowhere"]),
             "",
-            "operation get_thing (GET /things) has no handler: temporary_handlers.nowhere.get_thing is missing",
+            "get_thing (GET /things) has no handler: temporary_handlers.nowhere.get_thing is missing",
         ),
         (
             _operation(),
             "def get_thing(): ...\ndef drop_thing(): ...",
-            "handler temporary_handlers.things.drop_thing has no operation with that operationId and the tag things",
+            "temporary_handlers.things.drop_thing is no handler: no operation with the tag things has this operationId",
         ),
         (
             _operation(ITEM_ID),
             "def get_thing(): ...",
-            DIFFER + "the contract has the parameter item_id, the handler does not",
+            f"{HANDLER} has no parameter item_id, which {OPERATION} has",
         ),
         (
             _operation(),
             "def get_thing(item_id): ...",
-            DIFFER + "the handler has the parameter item_id, the contract does not",
+            f"{HANDLER} has the parameter item_id, which {OPERATION} does not have",
         ),
         (
             _operation(LIMIT),
             "def get_thing(limit): ...",
-            DIFFER + "limit is optional in the contract and has no default in the handler",
+            f"{HANDLER} has no default for limit, which is optional in {OPERATION}",
         ),
         (
             _operation(IF_MATCH),
             "def get_thing(if_match): ...",
-            DIFFER + "if_match is optional in the contract and has no default in the handler",
+            f"{HANDLER} has no default for if_match, which is optional in {OPERATION}",
         ),
         (
             _operation(requestBody={"required": True}),
             "def get_thing(): ...",
-            DIFFER + "the contract has the parameter body, the handler does not",
+            f"{HANDLER} has no parameter body, which {OPERATION} has",
         ),
         (
             _operation(requestBody={"content": {}}),
             "def get_thing(body): ...",
-            DIFFER + "body is optional in the contract and has no default in the handler",
+            f"{HANDLER} has no default for body, which is optional in {OPERATION}",
         ),
-        (_operation(tags=[]), "", "GET /things needs an operationId and exactly one tag: they name its handler"),
+        (_operation(tags=[]), "", "GET /things needs an operationId and exactly one tag"),
         (
             _operation(tags=["things", "b"]),
             "",
-            "GET /things needs an operationId and exactly one tag: they name its handler",
+            "GET /things needs an operationId and exactly one tag",
         ),
     ],
 )
@@ -136,7 +142,7 @@ def test_a_disagreement_is_one_line_that_names_both(
 def test_an_operation_without_an_operation_id_is_named_by_its_path(handlers: ModuleType) -> None:
     """It has no other name."""
     spec = {"paths": {"/things": {"get": {"tags": ["things"], "responses": {}}}}}
-    assert "GET /things needs an operationId and exactly one tag: they name its handler" in _faults(spec)
+    assert "GET /things needs an operationId and exactly one tag" in _faults(spec)
     assert handlers.__name__ == "temporary_handlers.things"
 
 
@@ -144,7 +150,7 @@ def test_what_is_named_like_a_handler_and_cannot_be_called_is_missing(handlers: 
     """A constant is not a function."""
     _define(handlers, "get_thing = 1")
     (fault,) = _faults(_operation())
-    assert fault.startswith("operation get_thing (GET /things) has no handler")
+    assert fault.startswith("get_thing (GET /things) has no handler")
 
 
 def test_a_handler_with_any_keywords_takes_what_the_spec_has(handlers: ModuleType) -> None:
@@ -166,8 +172,12 @@ def test_a_broken_import_is_not_taken_for_a_missing_handler(tmp_path: Any, monke
     (package / "__init__.py").write_text("")
     (package / "things.py").write_text("import a_module_that_is_not_there\ndef get_thing(): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ImportError, match="a_module_that_is_not_there"):
-        _faults(_operation(), "broken_handlers")
+    (fault,) = _resolved(_operation(), "broken_handlers")
+    assert fault.message == "ModuleNotFoundError: No module named 'a_module_that_is_not_there'"
+    assert (str(fault.place), fault.place and fault.place.text) == (
+        f"{package / 'things.py'}:1:1",
+        "import a_module_that_is_not_there",
+    )
 
 
 def test_this_services_handlers_agree_with_its_spec() -> None:
@@ -186,30 +196,48 @@ START = "import sys, handlers.items; {change}; import app; app.app"
 DISAGREEMENTS: dict[str, tuple[str, str]] = {
     "a handler is missing": (
         "del handlers.items.get_item",
-        "operation get_item (GET /items/{item_id}) has no handler: handlers.items.get_item is missing",
+        """\
+openapi/items.yaml:LINE:20: get_item (GET /items/{item_id}) has no handler: handlers.items.get_item is missing
+ LINE |       operationId: get_item
+      |                    ^^^^^^^^ \
+write `def get_item(item_id, if_match=None, if_none_match=None)` in handlers/items.py
+""",
     ),
     "a handler is too many": (
         "exec('def drop_all(): ...', vars(handlers.items))",
-        "handler handlers.items.drop_all has no operation with that operationId and the tag items",
+        """\
+  - handlers.items.drop_all is no handler: no operation with the tag items has this operationId; \
+begin the name of a helper with `_`
+""",
     ),
     "a parameter is missing": (
         "exec('def get_item(item_id, if_match=None): ...', vars(handlers.items))",
-        (
-            "operation get_item (GET /items/{item_id}) and its handler handlers.items.get_item differ: "
-            "the contract has the parameter if_none_match, the handler does not"
-        ),
+        """\
+openapi/items.yaml:LINE:5: handlers.items.get_item has no parameter if_none_match, which GET /items/{item_id} has
+ LINE |     get:
+      |     ^^^ add `if_none_match=None`
+""",
     ),
 }
+
+
+def _line(text: str, message: str) -> int:
+    """The number of the line of the operation that the message is about."""
+    lines = SPECIFICATION.read_text("utf-8").splitlines()
+    number = lines.index("      operationId: get_item") + 1
+    return number if "operationId" in message else lines.index(text, lines.index("  /items/{item_id}:")) + 1
 
 
 @pytest.mark.parametrize("kind", DISAGREEMENTS)
 def test_the_start_stops_with_the_message_and_no_traceback(kind: str, tmp_path: Any) -> None:
     """For `gunicorn app:app` and `flask --app app` alike; nothing else is written, and no database is made."""
-    change, line = DISAGREEMENTS[kind]
+    change, message = DISAGREEMENTS[kind]
+    number = _line("    get:", message)
+    message = message.replace(":LINE:", f":{number}:").replace(" LINE", f"{number:5}")
     environ = {"DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
     command = [sys.executable, "-W", "ignore", "-c", START.format(change=change)]
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.stderr == f"The service cannot start. The contract and the handlers disagree:\n  - {line}\n"
+    assert ended.stderr == f"The service cannot start. The contract and the handlers do not fit together:\n{message}"
     assert (ended.returncode, ended.stdout) == (1, "")
     assert not (tmp_path / "items.db").exists()
 
@@ -217,5 +245,5 @@ def test_the_start_stops_with_the_message_and_no_traceback(kind: str, tmp_path: 
 def test_create_app_checks_before_it_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not only at the first request."""
     monkeypatch.delattr("handlers.items.get_item")
-    with pytest.raises(ContractError, match="operation get_item"):
+    with pytest.raises(ContractError, match=r"get_item .* has no handler"):
         create_app(Settings.from_environ({}))

@@ -27,7 +27,7 @@ class _Named(Target):
 def _match(document: dict[str, Any], path: str, base_path: str = "") -> tuple[str, tuple[str, ...]] | None:
     """The path of the contract that serves a request's path, and the raw values of its parameters."""
     router = Router((route, {"GET": _Named(route)}) for route in routes(document, base_path))
-    match = router.match({"path": path, "method": "GET"})
+    match = router.match({"path": path, "method": "GET", "headers": []})
     if match is None:
         return None
     target, values = match
@@ -155,7 +155,7 @@ def test_the_headers_of_options_are_as_asgi_has_them() -> None:
     """Bytes in lower case, a new list each time, and no body."""
     patch = {"operationId": "f", "requestBody": {"content": {"text/x": {}, "text/y": {}}}, "responses": {}}
     (route,) = routes({"paths": {"/x": {"patch": patch}}})
-    match = Router([(route, {})]).match({"path": "/x", "method": "OPTIONS"})
+    match = Router([(route, {})]).match({"path": "/x", "method": "OPTIONS", "headers": []})
     assert match is not None
     for _ in range(2):
         response = asyncio.run(_response(match[0]))

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.problems import MAX_ERRORS
+from contract.spec import schemas
 from contract.spec.schemas import Schemas, _optimized
 
 TEXTS = st.one_of(st.none(), st.integers(), st.text("ab \0\x1f\x7f", max_size=4))
@@ -84,3 +86,45 @@ def test_equal_schemas_share_a_validator() -> None:
     first, second = (schemas.compile({"$ref": f"#/components/schemas/{name}"}) for name in "AB")
     assert first is second
     assert "definitions" not in first._schema
+
+
+_SMALL = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.text("ab", max_size=3),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.sampled_from("abcde"), part, max_size=4),
+    max_leaves=8,
+)
+LARGE = {
+    "closed": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["a"],
+        "properties": {
+            "a": {"type": "string", "maxLength": 2},
+            "b": {"type": "array", "items": {"type": "integer"}},
+            "c": {"type": "object", "required": ["d"]},
+            "d": {"type": "string", "nullable": True},
+            "e": {"not": {"type": "array", "minItems": 1}, "type": "string"},
+        },
+    },
+    "open": {"type": "object", "properties": {"a": {"type": "integer"}}, "additionalProperties": {"type": "string"}},
+    "an array": {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}}}},
+    "either": {
+        "anyOf": [{"type": "array", "minItems": 2}, {"type": "object", "properties": {"a": {"type": "string"}}}]
+    },
+}
+
+
+@pytest.mark.parametrize("schema", LARGE.values(), ids=LARGE)
+@given(value=_SMALL)
+def test_what_the_validator_does_not_see_changes_no_violation(schema: dict[str, Any], value: Any) -> None:
+    """The same violations with and without the parts that were left out."""
+    found = set(Schemas({}, response=False).compile(schema).violations(value))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schemas, "_relevant", lambda _schema, value: value)
+        assert set(Schemas({}, response=False).compile(schema).violations(value)) == found
+
+
+def test_no_more_violations_are_looked_for_than_a_problem_lists() -> None:
+    """One more, which says that there are more."""
+    closed = Schemas({}, response=False).compile({"type": "object", "additionalProperties": False})
+    assert len(list(closed.violations(dict.fromkeys(map(str, range(1000)))))) == MAX_ERRORS + 1

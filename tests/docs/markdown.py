@@ -6,17 +6,8 @@ from dataclasses import dataclass
 
 from app.settings import ROOT
 
-DOCUMENTS = (
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "docs/curl.md",
-    "docs/errors.md",
-    "docs/http.md",
-    "docs/logs.md",
-    "docs/sdk.md",
-)
+PAGES = tuple(sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")))
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", *PAGES)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(.*)((?:\n> .*)*)\n((?s:.*))")
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -64,12 +55,12 @@ def headings(text: str) -> list[str]:
     return _HEADING.findall(prose(text))
 
 
-def table(text: str, heading: str) -> list[list[str]]:
-    """Return the rows of the one table below a heading, without the header row."""
+def table(text: str, heading: str, *, header: bool = False) -> list[list[str]]:
+    """Return the rows of the one table below a heading, with or without the header row."""
     _, below = re.split(rf"^#+ {re.escape(heading)}$", text, maxsplit=1, flags=re.MULTILINE)
     lines = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0].splitlines()
     rows = [line for line in lines if line.startswith("|")]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+    return [[cell.strip() for cell in row[1:-1].split("|")] for row in (rows if header else rows[2:])]
 
 
 def examples(text: str) -> Iterator[Example]:

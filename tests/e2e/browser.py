@@ -85,6 +85,20 @@ def press_all(browser: Any, selector: str) -> None:
     pytest.fail(f"there are ever more {selector}")
 
 
+def open_all(browser: Any) -> None:
+    """Open every operation, every response and every schema that is shown."""
+    press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
+    press_all(browser, ".response-toggle[aria-expanded=false]")
+    press_all(browser, ".model-box-control[aria-expanded=false]")
+
+
+def sent_to(browser: Any, operation: str) -> str:
+    """Return the URL in the command that the page shows for an executed operation."""
+    match = re.search("'(http[^']+)'", find(browser, f"{operation} .curl").text)
+    assert match is not None
+    return match[1]
+
+
 def keep(browser: Any, name: str) -> None:
     """Save a screenshot."""
     VAR.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Run
         "DATABASE_URL": f"sqlite:///{folder}/items.db",
         **settings,
     }
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    command = [sys.executable, "-m", "app"]
     with _running(command, port, folder, "gunicorn", cwd=root, env=environment) as running:
         wait_until(lambda: ask(port, "GET", "/readyz").status == 200, "the service ready")
         yield running
@@ -281,10 +281,17 @@ class Composed:
 
     project: str
     port: int
+    options: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         """Run `docker compose`, and return its output."""
-        return self._run(["docker", "compose", "--project-name", self.project, *arguments], check=check)
+        command = ["docker", "compose", "--project-name", self.project, *self.options, *arguments]
+        return self.run(command, check=check)
+
+    def up(self, *options: str) -> None:
+        """Run `docker compose up`, and wait until all services are healthy."""
+        self.compose("up", "--detach", "--wait", "--wait-timeout", "120", *options)
 
     def container(self, name: str) -> str:
         """Return the id of a service's container."""
@@ -292,19 +299,20 @@ class Composed:
 
     def inspect(self, name: str) -> dict[str, Any]:
         """Return Docker's description of a service's container."""
-        (found,) = json.loads(self._run(["docker", "inspect", self.container(name)]))
+        (found,) = json.loads(self.run(["docker", "inspect", self.container(name)]))
         return dict(found)
 
     def logs(self, name: str) -> list[str]:
         """Return the output of a service's container on stdout and stderr."""
-        return self._run(["docker", "logs", self.container(name)], stderr=subprocess.STDOUT).splitlines()
+        return self.run(["docker", "logs", self.container(name)], stderr=subprocess.STDOUT).splitlines()
 
     def python(self, code: str) -> str:
         """Run Python in the container of the service."""
         return self.compose("exec", "--no-TTY", "web", "python", "-c", code)
 
-    def _run(self, command: list[str], *, check: bool = True, stderr: int = subprocess.PIPE) -> str:
-        environment = {**os.environ, "HTTP_PORT": str(self.port)}
+    def run(self, command: list[str], *, check: bool = True, stderr: int = subprocess.PIPE) -> str:
+        """Run a command in the environment of the stack, and return its output."""
+        environment = {**os.environ, "HTTP_PORT": str(self.port), **self.variables}
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -322,12 +330,13 @@ class Composed:
 
 
 @contextlib.contextmanager
-def composed() -> Iterator[Composed]:
-    """Build and start the whole stack, and remove it with its volume and images afterwards."""
+def composed(*options: str) -> Iterator[Composed]:
+    """Build and start the stack as docs/compose.md does, and remove it with its volumes and images afterwards."""
     engine()
-    stack = Composed(f"items-e2e-{os.getpid()}", free_port())
+    port = free_port()
+    stack = Composed(f"items-e2e-{os.getpid()}-{port}", port, options)
     try:
-        stack.compose("up", "--build", "--detach", "--wait", "--wait-timeout", "120")
+        stack.up("--build")
         yield stack
     finally:
         VAR.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, press, press_all
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, open_all, press, sent_to
 from tests.e2e.stack import ask, service
 from tests.resources import resources
 from tests.support import SpecifiedOperation, operations, resolve, schema_errors
@@ -50,8 +50,7 @@ def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: i
     browser.get(f"http://127.0.0.1:{host}/ui/")
     find(browser, CREATE)
     keep(browser, f"ui-{width}-{scheme}")
-    press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
-    press_all(browser, ".model-box-control[aria-expanded=false]")
+    open_all(browser)
     press(browser, f"{CREATE} .execute")
     find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
     browser.execute_script("arguments[0].scrollIntoView()", find(browser, CREATE))
@@ -61,7 +60,7 @@ def test_the_page_fits_the_window(browser: Any, host: int, width: int, height: i
     shown, window = browser.execute_script("return [document.scrollingElement.scrollWidth, innerWidth]")
     assert (window, shown <= window) == (width, True), f"{shown} px of {window} px"
     background = browser.execute_script("return getComputedStyle(document.documentElement).backgroundColor")
-    assert background == ("rgb(28, 28, 28)" if scheme == "dark" else "rgba(0, 0, 0, 0)")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 20, 25)"}[scheme]
 
 
 def test_every_operation_is_shown(browser: Any, port: int) -> None:
@@ -130,9 +129,9 @@ def test_every_operation_can_be_tried_out(browser: Any, tmp_path: Path, *, fille
             for body, content in zip(bodies, contents, strict=True):
                 assert schema_errors(content["schema"], body) == [], operation
                 if operation.method == "GET" and not filled:
-                    path = urlsplit(find(browser, f"{shown} .request-url pre").text).path
+                    path = urlsplit(sent_to(browser, shown)).path
                     assert ask(app.port, "GET", path).json() == body
             press(browser, f"{shown} .opblock-summary-control")
-    statuses = [412] * filled + [409] * bool(REFERENCED)
-    refused = [f"Failed to load resource: the server responded with a status of {status}" for status in statuses]
-    assert [complaint for complaint in complaints(browser) if not any(text in complaint for text in refused)] == []
+        statuses = [412] * filled + [409] * bool(REFERENCED)
+        refused = [f"Failed to load resource: the server responded with a status of {status}" for status in statuses]
+        assert [complaint for complaint in complaints(browser) if not any(text in complaint for text in refused)] == []

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from app.pages import UI_FILES
+from app.pages import UI_NAMES
 from tests.docs.markdown import blocks, read
 from tests.e2e.stack import ROOT, VAR, Composed, Response, ask, composed, post, send, wait_until
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = ("web", "nginx")
-UI = ["/ui/", *(f"/ui/{name}" for name in UI_FILES)]
+UI = ["/ui/", *(f"/ui/{name}" for name in UI_NAMES)]
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,10 @@ def test_the_root_file_system_is_read_only(stack: Composed, name: str) -> None:
 
 
 def test_only_nginx_is_published(stack: Composed) -> None:
-    """The service is reachable only through nginx, and cannot reach the internet."""
+    """The service is reachable only through a socket that it shares with nginx, and cannot reach the internet."""
     assert [bool(stack.inspect(name)["HostConfig"]["PortBindings"]) for name in SERVICES] == [False, True]
-    assert len(stack.inspect("web")["NetworkSettings"]["Networks"]) == 1
+    networks = [set(stack.inspect(name)["NetworkSettings"]["Networks"]) for name in SERVICES]
+    assert networks == [{f"{stack.project}_inner"}, {f"{stack.project}_outer"}]
     code = "import socket; socket.setdefaulttimeout(5); print(socket.socket().connect_ex(('192.0.2.1', 80)))"
     assert int(stack.python(code)) != 0
 
@@ -186,7 +187,7 @@ def test_the_images_contain_only_what_they_need(stack: Composed) -> None:
 
 
 def test_nginx_responds_with_502_while_the_service_is_stopped(stack: Composed) -> None:
-    """The problem has Retry-After, and the service works again after its start.
+    """It waits for 13 seconds before. The problem has Retry-After, and the service works again after its start.
 
     The documentation page and its files still load, compressed.
     """
@@ -213,7 +214,7 @@ def test_items_survive_down_and_up(stack: Composed) -> None:
     stack.compose("stop")
     assert [stack.inspect(name)["State"]["ExitCode"] for name in SERVICES] == [0, 0]
     stack.compose("down")
-    stack.compose("up", "--detach", "--wait", "--wait-timeout", "120")
+    stack.up()
     response = ask(stack.port, "GET", kept["Location"])
     assert (response.status, response.body, response["ETag"]) == (200, kept.body, kept["ETag"])
 
@@ -221,7 +222,7 @@ def test_items_survive_down_and_up(stack: Composed) -> None:
 def test_nginx_finds_a_new_container_of_the_service(stack: Composed) -> None:
     """After a rebuild, nginx uses the new container."""
     before = stack.inspect("web")["Id"]
-    stack.compose("up", "--detach", "--wait", "--wait-timeout", "120", "--force-recreate", "web")
+    stack.up("--force-recreate", "web")
     assert stack.inspect("web")["Id"] != before
     wait_until(lambda: ask(stack.port, "GET", "/readyz").status == 200, "the new container behind nginx")
 
@@ -349,7 +350,7 @@ def test_killing_the_container_loses_no_acknowledged_write(stack: Composed, caps
     def kill_container() -> None:
         stack.compose("kill", "--signal", "SIGKILL", "web")
         assert stack.inspect("web")["State"]["ExitCode"] == 137
-        stack.compose("up", "--detach", "--wait", "--wait-timeout", "120")
+        stack.up()
 
     writers = under_writes(stack, kill_container, 2)
     assert_none_lost(writers, "the container killed twice", capsys)

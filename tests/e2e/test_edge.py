@@ -37,6 +37,8 @@ from tests.e2e.stack import (
 )
 
 LIMIT = 65536
+IMPATIENT = [("server.d/retries.conf", f"auth_delay {wait};", "auth_delay 10ms;") for wait in ("1s", "4s", "8s")]
+"""Nginx waits for a service that is down, but not long."""
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 UI_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -65,7 +67,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Ru
 @pytest.fixture(scope="module")
 def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Nginx without a service."""
-    with edge(tmp_path_factory.mktemp("lonely"), free_port()) as running:
+    with edge(tmp_path_factory.mktemp("lonely"), free_port(), IMPATIENT) as running:
         yield running
 
 
@@ -130,8 +132,10 @@ REFUSALS = [
     Rejection("no Host", head("GET /items HTTP/1.1"), 400, "Bad Request", MALFORMED),
     Rejection("no number for a length", head(*POST, "Content-Length: x"), 400, "Bad Request", MALFORMED),
     Rejection("two lengths", head(*POST, "Content-Length: 1", CHUNKED), 400, "Bad Request", MALFORMED),
-    Rejection("nginx's own page", head("GET /.problem HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
-    Rejection("nginx's other page", head("GET /.timeout HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING),
+    *(
+        Rejection(f"nginx's own {page}", head(f"GET {page} HTTP/1.1", "Host: a"), 404, "Not Found", NOTHING)
+        for page in ("/.problem", "/.failure", "/.refused")
+    ),
     *(
         Rejection(
             f"TRACE {path}",
@@ -207,10 +211,11 @@ def test_head_of_an_error_has_no_body(lonely: Running) -> None:
 
 
 def test_a_service_that_does_not_respond_is_a_504(tmp_path: Path) -> None:
-    """The service has received the request."""
+    """The service has received the request, and gets it only once."""
     shorter = [("server.d/proxy.conf", "proxy_read_timeout 35s;", "proxy_read_timeout 200ms;")]
     with scripted(lambda *_: b"") as upstream, edge(tmp_path / "edge", upstream.port, shorter) as nginx:
         response = ask(nginx.port, "GET", "/items")
+        assert len(upstream.requests) == 1
     detail = "The service did not respond in time. Try again in a moment."
     assert_problem(response, 504, "Gateway Timeout", detail, **{"Retry-After": "1"})
 
@@ -223,8 +228,8 @@ def test_a_connection_timeout_is_a_502(tmp_path: Path) -> None:
             queued = waiting.enter_context(socket.socket())
             queued.settimeout(0)
             queued.connect_ex(("127.0.0.1", port))
-        shorter = [("server.d/proxy.conf", "proxy_connect_timeout 2s;", "proxy_connect_timeout 200ms;")]
-        with edge(tmp_path / "edge", port, shorter) as nginx:
+        shorter = [("server.d/proxy.conf", "proxy_connect_timeout 1s;", "proxy_connect_timeout 200ms;")]
+        with edge(tmp_path / "edge", port, [*shorter, *IMPATIENT]) as nginx:
             response = ask(nginx.port, "POST", "/items", b"{}")
         assert "upstream timed out" in nginx.err.read_text()
     detail = "The service did not respond. Try again in a moment."
@@ -234,7 +239,7 @@ def test_a_connection_timeout_is_a_502(tmp_path: Path) -> None:
 def test_an_invalid_response_is_a_502(tmp_path: Path) -> None:
     """The headers of the service are invalid."""
     broken = OK.replace(b"\r\n\r\n", b"\r\nX-Broken: \0\r\n\r\n")
-    with scripted(lambda *_: broken) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+    with scripted(lambda *_: broken) as upstream, edge(tmp_path / "edge", upstream.port, IMPATIENT) as nginx:
         response = ask(nginx.port, "GET", "/items")
     detail = "The service did not respond. Try again in a moment."
     assert_problem(response, 502, "Bad Gateway", detail, **{"Retry-After": "1"})
@@ -604,8 +609,8 @@ class Scripted(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, respond: Respond) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+    def __init__(self, respond: Respond, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Connection)
         self.respond = respond
         self.requests: list[bytes] = []
         self.connections = 0
@@ -639,9 +644,9 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def scripted(respond: Respond) -> Iterator[Scripted]:
+def scripted(respond: Respond, port: int = 0) -> Iterator[Scripted]:
     """Run a scripted service."""
-    with Scripted(respond) as server:
+    with Scripted(respond, port) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -676,20 +681,68 @@ def test_connections_to_the_service_stay_open(tmp_path: Path) -> None:
     assert (len(upstream.requests), upstream.connections) == (20, 1)
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_an_idempotent_request_is_retried(tmp_path: Path, method: str) -> None:
+METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@pytest.mark.parametrize("method", METHODS[:3])
+def test_a_request_that_changes_nothing_is_sent_again(tmp_path: Path, method: str) -> None:
     """If the service closes the connection at that moment, nginx sends it again on a new one."""
     with scripted(close_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
-        assert on_one_connection(nginx.port, ["GET", method]) == [200, 200]
-    assert len(upstream.requests) == 3
+        assert on_one_connection(nginx.port, ["POST", method]) == [200, 200]
+    assert [request.split()[0].decode() for request in upstream.requests] == ["POST", method, method]
 
 
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_a_request_that_is_not_idempotent_is_never_sent_twice(tmp_path: Path, method: str) -> None:
-    """The response is a 502, and the service received it once."""
-    with scripted(close_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+@pytest.mark.parametrize("method", METHODS[3:])
+def test_a_request_that_may_have_been_done_is_never_sent_again(tmp_path: Path, method: str) -> None:
+    """The response is a 502, and the service received it once: a repeated DELETE would be a 404."""
+    with scripted(close_on_the_second) as upstream, edge(tmp_path / "edge", upstream.port, IMPATIENT) as nginx:
         assert on_one_connection(nginx.port, ["GET", method]) == [200, 502]
     assert [request.split()[0].decode() for request in upstream.requests] == ["GET", method]
+
+
+def test_a_request_that_fails_again_is_sent_twice(tmp_path: Path) -> None:
+    """It may be what makes the service fail."""
+    with scripted(lambda *_: None) as upstream, edge(tmp_path / "edge", upstream.port, IMPATIENT) as nginx:
+        assert ask(nginx.port, "GET", "/items").status == 502
+    assert len(upstream.requests) == 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_request_waits_for_a_service_that_restarts(tmp_path: Path, method: str) -> None:
+    """A client gets no 502. No connection was made, so every method is sent, complete and once."""
+    port = free_port()
+    with edge(tmp_path / "edge", port) as nginx, ThreadPoolExecutor() as pool:
+        pending = pool.submit(ask, nginx.port, method, "/items/1?a=%20b", b'{"name": "Waiting"}')
+        wait_until(lambda: nginx.err.read_text().count("Connection refused") > 1, "the second attempt")
+        with scripted(lambda *_: OK, port) as upstream:
+            response = pending.result(30)
+    assert (response.status, response.body) == (200, b"" if method == "HEAD" else b"[]")
+    (request,) = upstream.requests
+    assert request.startswith(f"{method} /items/1?a=%20b HTTP/1.1\r\n".encode())
+    assert request.endswith(b'\r\n\r\n{"name": "Waiting"}')
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_request_goes_to_another_instance(tmp_path: Path, method: str) -> None:
+    """One of two instances is down: no request fails."""
+    with scripted(lambda *_: OK) as upstream:
+        both = [
+            ("http.d/upstream.conf", "include local/", f"server 127.0.0.1:{free_port()} max_fails=0;\ninclude local/")
+        ]
+        with edge(tmp_path / "edge", upstream.port, both) as nginx:
+            assert [ask(nginx.port, method, "/items/1", b"{}").status for _ in range(8)] == [200] * 8
+        assert "Connection refused" in nginx.err.read_text()
+    assert len(upstream.requests) == 8
+
+
+def test_a_repeated_response_keeps_its_strong_etag(tmp_path: Path) -> None:
+    """Compression would make it weak."""
+    body = b"x" * 5000
+    large = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: "1"\r\nContent-Length: 5000\r\n\r\n' + body
+    responses = iter([None, large])
+    with scripted(lambda *_: next(responses)) as upstream, edge(tmp_path / "edge", upstream.port) as nginx:
+        response = ask(nginx.port, "GET", "/items/1", headers=GZIP)
+    assert (response.status, response["ETag"], response.body) == (200, '"1"', body)
 
 
 def test_a_policy_of_the_service_is_sent_once(tmp_path: Path) -> None:

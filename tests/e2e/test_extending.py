@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import ROOT
+from tests.docs.markdown import blocks, read
 from tests.extending import commands, copy, operation, resource
 from tests.resources import resources
 
@@ -107,13 +108,15 @@ def test_their_code_passes_the_lint(extended: Path) -> None:
 
 @needs_tools
 def test_their_contract_passes_the_lint(extended: Path) -> None:
-    """Spectral and Redocly."""
+    """Spectral and Redocly, as docs/contract.md runs them."""
+    assert "make lint-contract\n" in blocks(read("docs/contract.md"), "sh")
     _run("make lint-contract", extended)
 
 
 def test_they_break_no_client(extended: Path) -> None:
     """Every change of the contract is compatible."""
     assert "make contract-diff BASE=HEAD" in commands()
+    assert "make contract-diff BASE=HEAD\n" in blocks(read("docs/contract.md"), "sh")
     _run("make contract-diff BASE=HEAD", extended)
 
 

@@ -1,6 +1,6 @@
 """No hostile text in contracts, responses, URLs or items runs a script in the documentation page.
 
-Two defences are tested separately: `initialize.js` rebuilds Markdown from a list of allowed elements, and the
+Two defences are tested separately: `markdown.js` rebuilds Markdown from a list of allowed elements, and the
 Content-Security-Policy allows only scripts from files of this service.
 """
 
@@ -256,6 +256,7 @@ def test_a_hostile_contract_runs_no_script(browser: Any, policy: str | None) -> 
         browser.get(f"{url}/ui/#/{RUNS_BY_ITSELF['image']}/write")
         find(browser, ".opblock-tag")
         press_all(browser, ".opblock:not(.is-open) .opblock-summary-control, .models:not(.is-open) .models-control")
+        press_all(browser, ".response-toggle[aria-expanded=false]")
         press_all(browser, ".model-box-control[aria-expanded=false]")
         press_all(browser, ".opblock-post .tabitem:not(.active) .tablinks[data-name=model]")
         press_all(browser, ".model-box-control[aria-expanded=false]")

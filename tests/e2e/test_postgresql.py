@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import schemathesis
 
+from tests.docs.markdown import blocks, read
 from tests.e2e.stack import Running, ask, free_port, post, service, wait_until
 from tools.conformance.configuration import configuration
 from tools.conformance.engine import run
@@ -92,6 +94,18 @@ def test_the_database_stores_what_the_contract_accepts(gunicorn: Running) -> Non
     assert created.status == 201
     stored = ask(gunicorn.port, "GET", created["Location"])
     assert {name: stored.json()[name] for name in longest} == longest
+
+
+def test_the_page_about_it_works(cluster: Cluster, tmp_path: Path) -> None:
+    """docs/postgresql.md creates a role and a database, and the service creates its tables in it."""
+    _, create, start = blocks(read("docs/postgresql.md"), "sh")
+    psql = f"{cluster.programs}/psql --username=postgres --host=127.0.0.1 --port={cluster.port} -d postgres"
+    assert create.count("sudo -u postgres psql ") == 2
+    subprocess.run(["bash", "-ec", create.replace("sudo -u postgres psql", psql)], check=True, capture_output=True)
+    found = re.fullmatch(r"DATABASE_URL=(\S+@127\.0\.0\.1)(/\S+) make run\n", start)
+    assert found
+    with service(tmp_path, DATABASE_URL=f"{found[1]}:{cluster.port}{found[2]}") as running:
+        assert post(running.port, {"name": "Desk lamp"})["Location"] == "/items/1"
 
 
 def test_a_stopped_database_is_a_503_until_its_start(cluster: Cluster, gunicorn: Running) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,9 +63,9 @@ def inner(tmp_path_factory: pytest.TempPathFactory, app: Running) -> Iterator[Ru
 
 @pytest.fixture(scope="module", params=["service", "nginx"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The proxy of the README, in front of the service and in front of its nginx; the value is the proxy's port."""
+    """The proxy of docs/prefix.md, in front of the service and in front of its nginx; the value is the proxy's port."""
     behind: Running = request.getfixturevalue("app" if request.param == "service" else "inner")
-    (location,) = blocks(read("README.md"), "nginx")
+    (location,) = blocks(read("docs/prefix.md"), "nginx")
     assert location.count("127.0.0.1:8000/") == 1
     with outer(tmp_path_factory.mktemp("outer"), location.replace(":8000/", f":{behind.port}/")) as running:
         yield running.port
@@ -155,10 +156,14 @@ def test_the_ui_works_below_the_prefix(shop: int, tmp_path: Path, request: pytes
         assert browser.current_url == f"http://127.0.0.1:{shop}/shop/ui/"
         shown = chrome.create(browser)
         chrome.keep(browser, f"ui-prefix-{request.node.callspec.id}")
-        url = chrome.find(browser, f"{chrome.CREATE} .request-url pre").text
+        url = chrome.sent_to(browser, chrome.CREATE)
+        links = browser.execute_script("return [...document.querySelectorAll('.info a')].map(({href}) => href)")
         sent = chrome.requests(browser)
         assert chrome.complaints(browser) == []
     assert url == f"http://127.0.0.1:{shop}/shop/items"
+    served = [urlsplit(link).path for link in links if f":{shop}/" in link]
+    assert {"/shop/openapi.json", "/shop/openapi.yaml", "/shop/ui/errors.html", "/shop/ui/http.html"} <= set(served)
+    assert {ask(shop, "GET", path).status for path in served} == {200}
     assert ("POST", url) in sent
     assert [url for _, url in sent if not url.startswith(f"http://127.0.0.1:{shop}/shop/")] == []
     assert ask(shop, "GET", f"/shop/items/{shown['id']}").json() == shown

@@ -5,13 +5,13 @@ import os
 import re
 import shutil
 import subprocess
-import venv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.docs import terminal
 from tests.docs.markdown import Example, examples, fenced, read
 from tests.e2e.stack import ROOT, service
 from tests.support import operations, specification
@@ -23,6 +23,7 @@ CLIENTS = ROOT / "tests" / "e2e" / "clients"
 TOOLS = ROOT / ".venv-tools" / "bin"
 ORIGIN = "http://127.0.0.1:8000"
 DOCUMENT = read("docs/sdk.md")
+IN_THE_CHECKOUT = "make sdk\n"
 OPERATIONS = {str(operation) for operation in operations()}
 SCHEMAS = specification()["components"]["schemas"]
 SORTS = dict(zip(SCHEMAS["ItemSort"]["x-enum-varnames"], SCHEMAS["ItemSort"]["enum"], strict=True))
@@ -65,12 +66,17 @@ NONE: Mapping[str, str] = {}
 pytestmark = pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)")
 
 
+def _environment() -> dict[str, str]:
+    """The environment, but for the flags of the outer make, which are not for the tested make."""
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+    return environment | {"no_proxy": "127.0.0.1", "NO_COLOR": "1"}
+
+
 def _run(*command: str | Path, folder: Path = ROOT, variables: Mapping[str, str] = NONE) -> str:
     """Return what the command prints to stdout and stderr; it must exit with 0."""
-    # Do not pass the flags of the outer make to the tested make.
-    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name and name != "MFLAGS"}
+    environment = _environment()
     path = f"{TOOLS}:{ROOT / 'node_modules' / '.bin'}:{environment['PATH']}"
-    environment |= {"PATH": path, "no_proxy": "127.0.0.1", "NO_COLOR": "1", **variables}
+    environment |= {"PATH": path, **variables}
     done = subprocess.run(
         command,
         cwd=folder,
@@ -205,29 +211,23 @@ class Followed:
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    """Run every command in one new folder, and save every program.
+    """Run every command in one new folder, and save every program. Nothing of the checkout is used there.
 
     Only the port differs, and the Go client of a project with more resources needs a name for the type of each.
     """
     folder = tmp_path_factory.mktemp("followed")
-    venv.create(folder / "venv", with_pip=True)
-    (folder / "node_modules").symlink_to(ROOT / "node_modules")
-    path = f"{folder}/venv/bin:{TOOLS}:{ROOT}/node_modules/.bin:{os.environ['PATH']}"
-    printed = {}
     names = {"python": "lamp.py", "typescript": "lamp.mts"}
     with service(tmp_path_factory.mktemp("service"), ACCESS_LOG="off") as running:
         origin = f"http://127.0.0.1:{running.port}"
+        commands = []
         for language, content in fenced(DOCUMENT):
             if language in names:
                 (folder / names[language]).write_text(content.replace(ORIGIN, origin))
-                continue
-            commands = [example.command for example in examples(f"```{language}\n{content}```")] or [content]
-            for command in commands:
-                run = command.replace(ORIGIN, origin).replace("NewItem=ItemToCreate", ",".join(MAPPINGS))
-                bash = ("bash", "-euo", "pipefail", "-c", run)
-                output = _run(*bash, folder=folder, variables={"PATH": path, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
-                printed[command] = output.replace(origin, ORIGIN)
-    return Followed(folder, printed)
+            elif content != IN_THE_CHECKOUT:
+                commands += [example.command for example in examples(f"```{language}\n{content}```")] or [content]
+        typed = [text.replace(ORIGIN, origin).replace("NewItem=ItemToCreate", ",".join(MAPPINGS)) for text in commands]
+        printed = terminal.run(typed, folder, {**_environment(), "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    return Followed(folder, dict(zip(commands, (text.replace(origin, ORIGIN) for text in printed), strict=True)))
 
 
 @pytest.mark.parametrize("example", list(examples(DOCUMENT)), ids=str)
@@ -253,7 +253,8 @@ def test_the_programs_of_the_page_are_typed(followed: Followed) -> None:
     shutil.copy(CLIENTS / "tsconfig.json", followed.folder)
     configuration = followed.folder / "tsconfig.json"
     configuration.write_text(configuration.read_text().replace("client.mts", "lamp.mts"))
-    assert _run("tsc", "--project", ".", folder=followed.folder) == ""
+    node, tsc = followed.folder / "venv" / "bin" / "node", followed.folder / "node_modules" / ".bin" / "tsc"
+    assert _run(node, tsc, "--project", ".", folder=followed.folder) == ""
 
 
 def _program(name: str, package: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -221,8 +222,8 @@ def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> object:
     [
         ({"PORT": "http"}, "PORT must be a whole number from 0 to 65535; it is 'http'"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL must be"),
-        ({"DATABASE_URL": "sqlite:////proc/none/items.db"}, "The database is unavailable"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database is unavailable"),
+        ({"DATABASE_URL": "sqlite:////proc/none/items.db"}, "The database file /proc/none/items.db cannot be used"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "The database postgresql://nobody@127.0.0.1:1/none"),
     ],
 )
 def test_a_start_that_cannot_succeed_ends_with_one_message(settings: dict[str, str], message: str) -> None:
@@ -233,6 +234,78 @@ def test_a_start_that_cannot_succeed_ends_with_one_message(settings: dict[str, s
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
+def test_after_a_stop_there_is_one_database_file(number: signal.Signals, tmp_path: Path) -> None:
+    """`items.db` alone has everything, whether the workers finish their requests or stop at once."""
+    with service(tmp_path, WEB_CONCURRENCY="3") as gunicorn:
+        created = {post(gunicorn.port, {"name": "kept"}).json()["id"] for _ in range(10)}
+        assert (tmp_path / "items.db-wal").exists()
+        gunicorn.process.send_signal(number)
+        assert gunicorn.process.wait(30) == 0
+    assert {path.name for path in tmp_path.glob("items*")} == {"items.db"}
+    assert _stored(tmp_path) == created
+
+
+def test_the_command_line_leaves_one_database_file(tmp_path: Path) -> None:
+    """Flask's shell, which uses the application without a server."""
+    script = (
+        "import flask; from handlers.database import database; db = database(); db.create()\n"
+        "import sqlalchemy; add = db.write(); connection = add.__enter__()\n"
+        "connection.execute(sqlalchemy.text('CREATE TABLE other (x)')); add.__exit__(None, None, None)\n"
+    )
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
+    command = [sys.executable, "-m", "flask", "--app", "app", "shell"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, input=script, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "Error" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"items.db"}
+
+
+def test_make_run_ends_its_welcome_with_how_to_stop_and_does_so(tmp_path: Path) -> None:
+    """The block is printed once, with the real port, and Ctrl-C leaves one database file."""
+    port = free_port()
+    environment = {**os.environ, "PORT": str(port), "DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
+    command = ["make", "run", "-o", ".venv/runtime", f"BIN={Path(sys.executable).parent}"]
+    with subprocess.Popen(  # a process group of its own, because Ctrl-C is sent to all of a group
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        block = list(takewhile(lambda line: "To stop" not in line, iter(process.stderr.readline, "")))
+        wait_until(lambda: ask(port, "GET", "/readyz").status == 200, "the service ready")
+        post(port, {"name": "kept"})
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stderr.read()
+    start = block.index("  The service is ready.\n")
+    assert block[start + 2 :] == [
+        f"  API            http://127.0.0.1:{port}/\n",
+        f"  Documentation  http://127.0.0.1:{port}/ui/\n",
+        f"  Database       {tmp_path}/items.db\n",
+    ]
+    assert "The service is ready" not in rest
+    assert "Traceback" not in rest
+    assert {path.name for path in tmp_path.iterdir()} == {"items.db"}
+    assert len(_stored(tmp_path)) == 1
+
+
+def test_sigusr2_starts_the_same_command_again(tmp_path: Path) -> None:
+    """Gunicorn replaces itself: the new main process takes the port over, although it is in use."""
+    pid_file = tmp_path / "pid"
+    with service(tmp_path, GUNICORN_CMD_ARGS=f"--pid={pid_file}") as gunicorn:
+        os.kill(gunicorn.process.pid, signal.SIGUSR2)
+        replacement = tmp_path / "pid.2"
+        wait_until(lambda: replacement.exists() and replacement.read_text().strip() != "", "another main process")
+        pid = int(replacement.read_text())
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        wait_until(lambda: len(children.read_text().split()) == 2, "its workers")
+        os.kill(gunicorn.process.pid, signal.SIGTERM)
+        assert gunicorn.process.wait(30) == 0
+        assert post(gunicorn.port, {"name": "kept"}).status == 201
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the end of the other")
+    assert {path.name for path in tmp_path.glob("items*")} == {"items.db"}
+
+
 def test_a_contract_without_its_handler_stops_the_start(tmp_path: Path) -> None:
     """The contract and the handlers differ in two ways, and one message lists both."""
     checkout = _copy(tmp_path)
@@ -241,35 +314,8 @@ def test_a_contract_without_its_handler_stops_the_start(tmp_path: Path) -> None:
     done = _start({"DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}, checkout)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
-    assert "operation delete_item (DELETE /items/{item_id}) has no handler: handlers.items.delete_item" in done.stderr
-    assert "handler handlers.items.remove_item has no operation" in done.stderr
-
-
-def test_make_dev_restarts_when_the_contract_changes(tmp_path: Path) -> None:
-    """With RELOAD=on, which `make dev` sets, the served contract follows the file."""
-    checkout = _copy(tmp_path)
-    with service(tmp_path, root=checkout, RELOAD="on") as gunicorn:
-        spec = checkout / "openapi" / "items.yaml"
-        text = spec.read_text().replace("  title: Items\n", "  title: Changed\n")
-        first = _workers(gunicorn)
-        # Gunicorn records the file's time shortly after it is ready; saving repeatedly ensures that it sees a change.
-        wait_until(lambda: _replace(spec, text) and _workers(gunicorn) != first, "another worker")
-        wait_until(lambda: _title(gunicorn.port) == "Changed", "the changed title served")
-
-
-def _replace(file: Path, text: str) -> bool:
-    """Replace the file atomically, as editors do."""
-    draft = file.with_suffix(".draft")
-    draft.write_text(text)
-    draft.replace(file)
-    return True
-
-
-def _title(port: int) -> str | None:
-    try:
-        return str(ask(port, "GET", "/openapi.json").json()["info"]["title"])
-    except OSError:
-        return None
+    assert "delete_item (DELETE /items/{item_id}) has no handler: handlers.items.delete_item" in done.stderr
+    assert "handlers.items.remove_item is no handler: no operation" in done.stderr
 
 
 def _copy(folder: Path) -> Path:
@@ -282,7 +328,7 @@ def _copy(folder: Path) -> Path:
 
 def _start(settings: dict[str, str], checkout: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PORT": "0", **settings}
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    command = [sys.executable, "-m", "app"]
     return subprocess.run(
         command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,4 +1,4 @@
-"""nginx serves Swagger UI's files itself, exactly like the service, even while the service is stopped."""
+"""nginx serves the files of `/ui/` itself, exactly like the service, even while the service is stopped."""
 
 import gzip
 import re
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from app import static
-from app.pages import CONTENT_SECURITY_POLICY, UI_FILES
+from app.pages import CONTENT_SECURITY_POLICY, UI_NAMES, ui_content
 from tests.e2e.stack import Response, Running, ask, edge, free_port
 
 GZIP = {"Accept-Encoding": "gzip"}
-PATHS = ["/ui/", *(f"/ui/{name}" for name in UI_FILES)]
+PATHS = ["/ui/", *(f"/ui/{name}" for name in UI_NAMES)]
 SAME = ("Content-Type", "Content-Security-Policy", "Cache-Control")
 NO_FILES = [
     ("GET", "/ui"),
@@ -76,7 +76,7 @@ def test_a_file_is_served_without_the_service(lonely: Running, path: str) -> Non
     response = ask(lonely.port, "GET", path)
     expected = {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Cache-Control": "no-cache" if path in ("/ui/", "/ui/index.html") else "max-age=3600",
+        "Cache-Control": "max-age=3600" if path.startswith("/ui/swagger-ui") else "no-cache",
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
@@ -128,7 +128,7 @@ def test_head_is_get_without_the_body(lonely: Running, path: str, headers: dict[
 def test_a_file_has_no_byte_ranges(lonely: Running, asked: str) -> None:
     """A range request gets the whole file (RFC 9110 §14.2)."""
     response = ask(lonely.port, "GET", "/ui/items.css", headers={"Range": asked})
-    assert (response.status, response.body) == (200, Path(UI_FILES["items.css"], "items.css").read_bytes())
+    assert (response.status, response.body) == (200, ui_content("items.css"))
 
 
 @pytest.mark.parametrize(("method", "path"), NO_FILES)
@@ -145,5 +145,5 @@ def test_the_folder_has_exactly_the_files_of_the_page(tmp_path: Path) -> None:
     for _ in range(2):
         static.write(tmp_path)
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert {name for name in files if not name.endswith(".gz")} == {f"ui/{name}" for name in UI_FILES}
-    assert {name.removesuffix(".gz") for name in files} == {f"ui/{name}" for name in UI_FILES}
+    assert {name for name in files if not name.endswith(".gz")} == {f"ui/{name}" for name in UI_NAMES}
+    assert {name.removesuffix(".gz") for name in files} == {f"ui/{name}" for name in UI_NAMES}

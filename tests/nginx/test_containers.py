@@ -12,6 +12,7 @@ from tests.e2e.stack import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = ("web", "nginx", "postgres")
 STAGES = {
     name: text
     for text in re.split(r"(?m)^(?=FROM )", DOCKERFILE)[1:]
@@ -21,8 +22,10 @@ STAGES = {
 
 def test_the_stages_are_known() -> None:
     """There is a build stage, and one stage per service."""
-    assert list(STAGES) == ["build", "web", "nginx"]
-    assert {service["build"]["target"] for service in COMPOSE["services"].values()} == {"web", "nginx"}
+    assert list(STAGES) == ["build", *SERVICES]
+    assert {name: service["build"]["target"] for name, service in COMPOSE["services"].items()} == {
+        name: name for name in SERVICES
+    }
 
 
 def test_the_base_images_are_arguments_and_nothing_else_is_pulled() -> None:
@@ -31,7 +34,10 @@ def test_the_base_images_are_arguments_and_nothing_else_is_pulled() -> None:
         "PYTHON_IMAGE=python:3.13-slim-bookworm",
         "DEBIAN_IMAGE=debian:bookworm-slim",
     ]
-    assert re.findall(r"(?m)^FROM (\S+)", DOCKERFILE) == ["${PYTHON_IMAGE}", "${PYTHON_IMAGE}", "${DEBIAN_IMAGE}"]
+    assert re.findall(r"(?m)^FROM (\S+)", DOCKERFILE) == [
+        *["${PYTHON_IMAGE}"] * 2,
+        *["${DEBIAN_IMAGE}"] * 2,
+    ]
     assert not re.search(r"@sha256|:latest|# *syntax *=|--from=[^b]", DOCKERFILE)
 
 
@@ -40,7 +46,7 @@ def test_the_dependencies_come_before_the_code() -> None:
     assert STAGES["build"].index("--require-hashes") < STAGES["build"].index("COPY app/")
 
 
-@pytest.mark.parametrize("name", ["web", "nginx"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_an_image_is_not_root_and_has_a_health_check(name: str) -> None:
     """The user is a number, so it can be verified, and the health check needs no additional program."""
     assert re.search(r"(?m)^USER [1-9]\d*:[1-9]\d*$", STAGES[name])
@@ -56,7 +62,7 @@ def test_the_build_context_has_only_what_the_images_need() -> None:
     assert sorted(line[1:] for line in lines if line.startswith("!")) == sorted(copied)
 
 
-@pytest.mark.parametrize("name", ["web", "nginx"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
     """All services are hardened in the same way."""
     expected = {
@@ -68,23 +74,45 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
     }
     service = COMPOSE["services"][name]
     assert {key: service.get(key) for key in expected} == expected
-    assert not {"privileged", "cap_add", "user", "network_mode", "pid"} & service.keys()
+    assert service.get("network_mode") in (None, "none")
+    assert not {"privileged", "cap_add", "user", "pid"} & service.keys()
 
 
 def test_only_nginx_is_published() -> None:
-    """The port is 80 by default and HTTP_PORT otherwise, and nginx starts when the service is ready."""
+    """The port is 80 by default and HTTP_PORT otherwise, and nginx is not replaced together with the service."""
     web, nginx = COMPOSE["services"]["web"], COMPOSE["services"]["nginx"]
     assert ("ports" in web, nginx["ports"]) == (False, ["${HTTP_PORT:-80}:8080"])
-    assert nginx["depends_on"]["web"]["condition"] == "service_healthy"
-    assert (web["networks"], COMPOSE["networks"]["inner"]) == (["inner"], {"internal": True})
+    assert "depends_on" not in nginx
+    assert "ports" not in COMPOSE["services"]["postgres"]
 
 
-def test_the_database_is_on_the_volume() -> None:
-    """Anywhere else it would be deleted with the container."""
+def test_no_container_can_reach_more_than_it_needs() -> None:
+    """The service has no way out, unless it needs one to a database of the user's own."""
+    networks = {
+        name: service.get("networks", service.get("network_mode")) for name, service in COMPOSE["services"].items()
+    }
+    assert networks == {"web": ["inner${DATABASE_URL:+-and-outer}"], "nginx": ["outer"], "postgres": "none"}
+    assert COMPOSE["networks"] == {"inner": {"internal": True}, "inner-and-outer": None, "outer": None}
+
+
+def test_the_data_is_on_volumes() -> None:
+    """Anywhere else it would be deleted with the container. A container writes only to volumes that it owns."""
+    assert {name: service["volumes"] for name, service in COMPOSE["services"].items()} == {
+        "web": ["items:/data", "sockets:/run/web", "postgres-socket:/run/postgresql:ro"],
+        "nginx": ["sockets:/run/web:ro"],
+        "postgres": ["postgres:/var/lib/postgresql", "postgres-socket:/run/postgresql"],
+    }
+    assert list(COMPOSE["volumes"]) == ["items", "sockets", "postgres", "postgres-socket"]
+
+
+def test_postgresql_is_only_in_its_profile_and_without_a_password() -> None:
+    """The service waits for it, if it runs at all. There is nothing that could be a secret."""
+    postgres = COMPOSE["services"]["postgres"]
+    assert (postgres["profiles"], postgres.get("environment")) == (["postgres"], None)
     web = COMPOSE["services"]["web"]
-    assert web["volumes"] == ["items:/data"]
-    assert web["environment"]["DATABASE_URL"] == "sqlite:////data/items.db"
-    assert list(COMPOSE["volumes"]) == ["items"]
+    assert web["depends_on"] == {"postgres": {"condition": "service_healthy", "required": False}}
+    assert web["environment"]["DATABASE_URL"] == "${DATABASE_URL:-}"
+    assert not re.search("(?i)password(?! and no port)", (ROOT / "containers" / "postgres.sh").read_text())
 
 
 def test_the_compose_file_sets_only_known_variables() -> None:

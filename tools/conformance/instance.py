@@ -80,7 +80,6 @@ class Instance:
             "max-examples": cases,
             "seed": seed,
             "generation-database": "none",
-            "warnings": "off",
             "report": "html,junit",
             "report-html-path": folder,
             "report-junit-path": folder / "junit.xml",

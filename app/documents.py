@@ -1,0 +1,64 @@
+"""The documents for users of the API as HTML pages: `docs/errors.md` is `/ui/errors.html`."""
+
+import html
+import itertools
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import PurePosixPath
+from string import Template
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from app.settings import ROOT
+
+DOCUMENTS = {"http.html": "HTTP behaviour", "errors.html": "Errors"}
+"""The pages and their titles, in the order in which they link to each other."""
+
+
+@cache
+def page(name: str) -> bytes:
+    """Return one of DOCUMENTS."""
+    parser = MarkdownIt().enable("table")
+    tokens = parser.parse((ROOT / "docs" / name).with_suffix(".md").read_text(encoding="utf-8"))
+    for heading, text in itertools.pairwise(tokens):
+        if heading.type == "heading_open":
+            heading.attrSet("id", _anchor(text.content))
+    for token in tokens:
+        _replace_links(token.children or ())
+    template = Template((ROOT / "app" / "ui" / "document.html").read_text(encoding="utf-8"))
+    links = "".join(
+        f'<a href="{other}">{html.escape(title)}</a>' for other, title in DOCUMENTS.items() if other != name
+    )
+    content = parser.renderer.render(tokens, parser.options, {})
+    return template.substitute(title=html.escape(DOCUMENTS[name]), links=links, content=content).encode()
+
+
+def _anchor(heading: str) -> str:
+    """Return the fragment that GitHub gives to a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def _replace_links(tokens: Iterable[Token]) -> None:
+    """Make links to other documents lead to their pages. A link to a file that is not served becomes text."""
+    tag = "a"
+    for token in tokens:
+        if token.type == "link_open":
+            target = _target(str(token.attrs["href"]))
+            token.attrs = {"href": target} if target else {}
+            token.tag = tag = "a" if target else "span"
+        elif token.type == "link_close":
+            token.tag = tag
+
+
+def _target(url: str) -> str | None:
+    """Return where a link of a document leads to from its page."""
+    parts = urlsplit(url)
+    if parts.scheme or not parts.path:
+        return url
+    name = PurePosixPath(parts.path).with_suffix(".html").name
+    if parts.path != str(PurePosixPath(name).with_suffix(".md")) or name not in DOCUMENTS:
+        return None
+    return parts._replace(path=name).geturl()

@@ -1,0 +1,158 @@
+"""What happens around Gunicorn's own start and stop: checks with one clear message, the welcome, one database file."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.engine import Database
+from db.errors import DatabaseError
+
+# Gunicorn's settings that name files, whose faults Gunicorn finds too late for one message.
+_READ = ("certfile", "keyfile", "ca_certs", "worker_tmp_dir")
+_WRITTEN = ("pidfile", "accesslog", "errorlog")
+
+
+class StartError(Exception):
+    """The service cannot start with these settings on this machine. The message says why and what to do."""
+
+
+def check(cfg: Any, database_url: URL) -> None:
+    """Check the files, the port and the database, and create its tables. Raise `StartError`.
+
+    `cfg` is Gunicorn's configuration, because its command line and `GUNICORN_CMD_ARGS` override the settings.
+    """
+    for name in _READ:
+        if (file := getattr(cfg, name)) and not Path(file).exists():
+            raise StartError(f"Gunicorn's setting {name} is {file}, which does not exist.")
+    for name in _WRITTEN:
+        file = getattr(cfg, name)
+        if file and file != "-" and not os.access(Path(file).parent, os.W_OK):  # "-" is standard output
+            raise StartError(f"Gunicorn's setting {name} is {file}, which cannot be written.")
+    inherited = {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys()
+    for listen in () if inherited or cfg.reuse_port else cfg.address:
+        _check_listen(listen)
+    create_database(database_url)
+
+
+def _check_listen(listen: Any) -> None:
+    """Check what Gunicorn will listen on: a host and a port, the path of a Unix socket, or the number of a socket."""
+    if isinstance(listen, tuple):
+        check_port(*listen)
+    elif isinstance(listen, str):
+        if not os.access(Path(listen).parent, os.W_OK):
+            raise StartError(f"The socket {listen} cannot be created: its folder cannot be written.")
+    else:
+        try:
+            os.fstat(listen)
+        except OSError:
+            raise StartError(f"Gunicorn's setting bind is fd://{listen}, which is not an open socket.") from None
+
+
+def check_port(host: str, port: int) -> None:
+    """Check that this process can listen on the port. Gunicorn would try five times and log each."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Gunicorn does
+            listener.bind((host, port))
+    except socket.gaierror as error:
+        raise StartError(f"HOST is {host}, which has no IP address: {error.strerror}.") from None
+    except OverflowError:
+        raise StartError(f"The port {port} does not exist: the highest is 65535.") from None
+    except OSError as error:
+        raise StartError(_port_fault(host, port, error)) from None
+
+
+def _port_fault(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < 65535 else port - 1
+        return f"Port {port} of {host} is in use by another program. Choose another with PORT=…, such as PORT={other}."
+    if error.errno == errno.EACCES:
+        return f"Port {port} is reserved for the administrator. Choose another with PORT=…, such as PORT=8080."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"HOST is {host}, which is not an IP address of this machine. "
+            "HOST=127.0.0.1 serves this machine, HOST=0.0.0.0 every network that it is connected to."
+        )
+    return f"Port {port} of {host} cannot be used: {error.strerror}. HOST=… and PORT=… choose others."
+
+
+def create_database(url: URL) -> None:
+    """Create the tables before the first worker starts. Raise `StartError` if the database cannot be used."""
+    is_sqlite = url.get_backend_name() == "sqlite"
+    # A server that does not respond is reported after ten seconds, instead of minutes.
+    database = Database(url if is_sqlite else url.update_query_dict({"connect_timeout": "10", **url.query}))
+    try:
+        database.create()
+    except (DatabaseError, OSError) as error:
+        if is_sqlite:
+            raise StartError(_file_fault(Path(str(url.database)).absolute(), error)) from None
+        raise StartError(f"The database {_shown(url)} cannot be used: {_reason(error)}. See DATABASE_URL.") from None
+    finally:
+        database.close()
+
+
+def _file_fault(file: Path, error: Exception) -> str:
+    folder = file.parent
+    if file.is_dir():
+        reason = "it is a folder"
+    elif not folder.is_dir():
+        reason = f"its folder cannot be created ({_reason(error)})"
+    elif not os.access(folder, os.W_OK):
+        reason = f"user {os.geteuid()} cannot write to its folder"
+    elif file.exists() and not os.access(file, os.R_OK | os.W_OK):
+        reason = f"user {os.geteuid()} cannot write to it"
+    else:
+        reason = _reason(error)
+    return f"The database file {file} cannot be used: {reason}. DATABASE_URL=sqlite:///FILE chooses another file."
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+    return str(getattr(error, "orig", error)).strip().splitlines()[0].rstrip(".")
+
+
+def merge_wal(url: URL) -> None:
+    """Leave one database file: the last connection to an SQLite database that is closed merges the WAL and removes it.
+
+    A worker that was killed or told to stop at once has not closed its connections.
+    """
+    if url.get_backend_name() != "sqlite" or not Path(str(url.database)).exists():
+        return
+    database = Database(url)
+    with suppress(SQLAlchemyError), database.read():  # else the next start merges it
+        pass
+    database.close()
+
+
+def welcome(listeners: Iterable[Any], database_url: URL) -> str:
+    """Return what a person wants to know who has started the service in a terminal."""
+    (base, *_) = [_base(listener) for listener in listeners]
+    return f"""
+  The service is ready.
+
+  API            {base}/
+  Documentation  {base}/ui/
+  Database       {_shown(database_url)}
+  To stop        press Ctrl-C
+
+"""
+
+
+def _shown(url: URL) -> str:
+    """Return the file of an SQLite database, or the URL of a server without its password."""
+    if url.get_backend_name() == "sqlite":
+        return str(Path(str(url.database)).absolute())
+    return url.set(drivername="postgresql").render_as_string()
+
+
+def _base(listener: Any) -> str:
+    """Return the URL for a browser on this machine. 0.0.0.0 and :: stand for all of its IP addresses."""
+    return str(listener).replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

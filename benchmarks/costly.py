@@ -1,0 +1,206 @@
+"""Which requests cost the service most: `python -m benchmarks.costly`, or `make bench-costly`.
+
+Each request is within every limit of the server and of the contract, and built to be expensive. The application runs in
+this process, without a server and a network. A cost is the CPU time relative to `GET /items/1` in the same run.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from app import create_app
+from app.settings import Settings
+from benchmarks import report
+from benchmarks.data import copy
+from benchmarks.profile import App, Message, running
+
+BODY = 65_536  # bytes; x-body-limit of the contract
+HEADER = 8_150  # bytes; below limit_request_field_size of Gunicorn
+HEADERS = 50  # below limit_request_fields of Gunicorn
+QUERY = 8_000  # bytes; below limit_request_line of Gunicorn
+Headers = list[tuple[bytes, bytes]]
+JSON: Headers = [(b"content-type", b"application/json")]
+PATCH: Headers = [(b"content-type", b"application/merge-patch+json")]
+
+
+class Costly(NamedTuple):
+    """A request that may be expensive."""
+
+    name: str
+    method: str
+    path: str
+    query: bytes = b""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    body: bytes = b""
+
+
+def _filled(size: int, piece: str, separator: str = ",", around: str = "…") -> bytes:
+    """Numbered pieces, as many as fit into `size` bytes; `#` in a piece becomes the number."""
+    pieces = []
+    for number in itertools.count():
+        pieces.append(piece.replace("#", str(number)))
+        size -= len(pieces[-1].encode()) + len(separator)
+        if size < 100:
+            break
+    return around.replace("…", separator.join(pieces)).encode()
+
+
+def bodies() -> Iterator[tuple[str, bytes]]:
+    """Bodies with as much of one thing as fits."""
+    yield "unknown properties", _filled(BODY, '"#":1', around="{…}")
+    yield "unknown properties of one letter and escapes", _filled(BODY, '"\\u0061#":1', around="{…}")
+    yield "unknown properties with long names", _filled(BODY, '"' + "x" * 900 + '#":1', around="{…}")
+    yield "an array of numbers", _filled(BODY, "1", around="[…]")
+    yield "an array of objects", _filled(BODY, "{}", around="[…]")
+    yield "a name of empty objects", b'{"name":' + _filled(BODY - 20, "[]", around="[…]") + b"}"
+    yield "a deeply nested array", b"[" * (BODY // 2) + b"]" * (BODY // 2)
+    yield "a deeply nested object", b'{"a":' * (BODY // 7) + b"1" + b"}" * (BODY // 7)
+    yield "99 levels of wide arrays", b"[" * 99 + _filled(BODY - 250, "1") + b"]" * 99
+    yield "properties twice", _filled(BODY, '"a":1', around="{…}")
+    yield "a long name", json.dumps({"name": "x" * (BODY - 20)}).encode()
+    yield "a long name of escapes", b'{"name":"' + b"\\u00e9" * (BODY // 6 - 5) + b'"}'
+    yield "a name of unpaired surrogates", b'{"name":"' + b"\\ud800" * (BODY // 6 - 5) + b'"}'
+    yield "a name of emojis", b'{"name":"' + "😀".encode() * (BODY // 4 - 5) + b'"}'
+    yield "long integers", _filled(BODY, "9" * 399, around="[…]")
+    yield "long fractions", b'{"name":0.' + b"1" * (BODY - 20) + b"}"
+    yield "many fractions", _filled(BODY, "1e-9", around="[…]")
+    yield "one digit after the other", b'{"name":' + b"1" * (BODY - 20) + b"}"
+    yield "white space", b" " * (BODY - 20) + b'{"name":"x"}'
+    yield "quotation marks", b'"' * BODY
+    yield "backslashes", b'{"name":"' + b"\\\\" * (BODY // 2 - 10) + b'"}'
+    yield "not UTF-8", b'{"name":"' + b"\xff" * (BODY - 20) + b'"}'
+
+
+def headers() -> Iterator[tuple[str, Headers]]:
+    """Headers with as much of one thing as fits."""
+    many = HEADERS
+    for size, lines in (("one line", 1), (f"{many} lines", many)):
+        yield f"Accept, {size}", [(b"accept", _filled(HEADER, "a#/*;q=0"))] * lines
+        yield f"Accept of commas, {size}", [(b"accept", b"," * HEADER)] * lines
+        yield f"Accept of parameters, {size}", [(b"accept", b"a/b" + b";a=b" * (HEADER // 5))] * lines
+        yield f"If-Match, {size}", [(b"if-match", _filled(HEADER, '"#"'))] * lines
+        yield f"If-Match without commas, {size}", [(b"if-match", b'"' * HEADER)] * lines
+        yield f"If-Match of blanks, {size}", [(b"if-match", b'"1"' + b" " * (HEADER - 20) + b"x")] * lines
+        yield f"If-None-Match, {size}", [(b"if-none-match", _filled(HEADER, 'W/"#"'))] * lines
+        yield f"If-None-Match of commas, {size}", [(b"if-none-match", b", " * (HEADER // 2))] * lines
+        yield f"Cookie, {size}", [(b"cookie", _filled(HEADER, "a#=b", "; "))] * lines
+        yield f"X-Request-Id, {size}", [(b"x-request-id", b"a" * HEADER)] * lines
+        yield f"X-Forwarded-Prefix, {size}", [(b"x-forwarded-prefix", b"/a" * (HEADER // 2))] * lines
+
+
+def content_types() -> Iterator[tuple[str, bytes]]:
+    """Values of Content-Type."""
+    yield "parameters", b"application/json" + b";a=b" * (HEADER // 5)
+    yield "open quotation marks", b"application/json" + b';a="' * (HEADER // 5)
+    yield "semicolons in quotation marks", b'a;b="' + b";" * HEADER
+    yield "charsets", b"application/json" + b";charset=x" * (HEADER // 11)
+    yield "blanks", b"application/json;" + b" " * HEADER + b"x"
+    yield "backslashes", b'application/json;a="' + b"\\" * HEADER
+
+
+def queries() -> Iterator[tuple[str, bytes]]:
+    """Query strings."""
+    yield "unknown parameters", _filled(QUERY, "#", "&")
+    yield "one parameter many times", b"limit=1&" * (QUERY // 9)
+    yield "ampersands", b"&" * QUERY
+    yield "escapes", b"name=" + b"%61" * (QUERY // 3 - 3)
+    yield "escapes that are not UTF-8", b"name=" + b"%FF" * (QUERY // 3 - 3)
+    yield "a cursor", b"cursor=" + b"A" * (QUERY - 10)
+    yield "a cursor of a list", b"cursor=" + b"W1" * (QUERY // 2 - 10)
+    yield "a page of 100", b"limit=100"
+    yield "a page of 100, by name", b"limit=100&sort=-name"
+
+
+def requests() -> Iterator[Costly]:
+    """All of them."""
+    for name, body in bodies():
+        yield Costly(f"POST, {name}", "POST", "/items", headers=JSON, body=body[:BODY])
+        yield Costly(f"PATCH, {name}", "PATCH", "/items/1", headers=PATCH, body=body[:BODY])
+    for name, lines in headers():
+        for method, path in (("GET", "/items/1"), ("PUT", "/items/1"), ("GET", "/"), ("GET", "/ui/"), ("GET", "/none")):
+            body = b'{"name":"x"}' if method == "PUT" else b""
+            yield Costly(f"{method} {path}, {name}", method, path, headers=lines + JSON * bool(body), body=body)
+    for name, value in content_types():
+        yield Costly(
+            f"POST, Content-Type: {name}", "POST", "/items", headers=[(b"content-type", value)], body=b'{"name":"x"}'
+        )
+    for name, query in queries():
+        yield Costly(f"GET /items, {name}", "GET", "/items", query=query)
+        yield Costly(f"GET /, {name}", "GET", "/", query=query)
+    for name, path in (
+        ("slashes", "/" * QUERY),
+        ("a long path", "/items/" + "1" * QUERY),
+        ("many parts", "/items" * (QUERY // 6)),
+        ("a page of Swagger UI that is not there", "/ui/" + "a/" * (QUERY // 2)),
+        ("dots", "/ui/" + "../" * (QUERY // 3)),
+    ):
+        yield Costly(f"GET, {name}", "GET", path)
+        yield Costly(f"POST, {name}", "POST", path, headers=JSON, body=b"{}")
+    for method, path in (("OPTIONS", "/items"), ("BREW", "/items"), ("GET", "/openapi.json"), ("GET", "/openapi.yaml")):
+        yield Costly(f"{method} {path}", method, path)
+
+
+async def cost(app: App, request: Costly, count: int, rounds: int) -> tuple[float, int]:
+    """Return the CPU time of one request in seconds, the least of some rounds, and the status."""
+    status = 0
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": request.body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    length = [(b"content-length", str(len(request.body)).encode())] if request.body else []
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": request.path,
+        "raw_path": request.path.encode(),
+        "root_path": "",
+        "query_string": request.query,
+        "headers": [(b"host", b"localhost"), *request.headers, *length],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    best = float("inf")
+    for _ in range(rounds):
+        begin = time.process_time()
+        for _ in range(count):
+            await app({**scope, "state": {}}, receive, send)
+        best = min(best, (time.process_time() - begin) / count)
+    return best, status
+
+
+async def _measure(url: str, top: int) -> None:
+    app = create_app(Settings.from_environ({"DATABASE_URL": url, "LOG_LEVEL": "critical"}))
+    async with running(app):
+        usual, _ = await cost(app, Costly("", "GET", "/items/1"), 500, 5)
+        found = [(*await cost(app, request, 3, 3), request) for request in requests()]
+    found.sort(reverse=True, key=lambda one: one[0])
+    rows = [
+        [request.name, str(status), f"{seconds * 1e6:,.0f}", f"{seconds / usual:.1f}"]
+        for seconds, status, request in found[:top]
+    ]
+    print(f"{len(found)} requests; GET /items/1 takes {usual * 1e6:.0f} µs.\n")
+    print(report.table(["Request", "Status", "µs", "times GET one"], rows))
+
+
+def main() -> None:
+    """Measure all of them and print the most expensive ones."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.costly", description=__doc__)
+    parser.add_argument("--top", type=int, default=10, help="how many are printed")
+    options = parser.parse_args()
+    with copy() as database:
+        asyncio.run(_measure(f"sqlite:///{database}", options.top))
+
+
+if __name__ == "__main__":
+    main()

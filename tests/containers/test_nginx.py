@@ -1,0 +1,65 @@
+"""containers/nginx.sh: the list of servers, and when nginx is told to reload it."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.stack import ROOT, wait_until
+
+NGINX = """
+trap 'echo reload >>"$PREFIX/reloads"' HUP
+echo $$ >"$PREFIX/nginx.pid"
+echo "$@" >"$PREFIX/arguments"
+while :; do sleep 0.05; done
+"""
+"""A program that counts the signals it gets."""
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Path]:
+    """Run the script with that program, and return its list of servers."""
+    environment = {**os.environ, "SOCKETS": str(folder), "PREFIX": str(folder)}
+    command = [str(ROOT / "containers" / "nginx.sh"), "bash", "-c", NGINX, "nginx", "-p", f"{folder}/"]
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        wait_until((folder / "arguments").exists, "nginx running")
+        yield folder / "upstream.conf"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def servers(folder: Path, *numbers: int) -> str:
+    """Return the list of these instances."""
+    return "".join(f"server unix:{folder}/{number}.sock max_fails=0;\n" for number in numbers)
+
+
+def test_nginx_starts_before_the_service(tmp_path: Path) -> None:
+    """It gets the socket of the first instance, because it needs at least one server."""
+    with started(tmp_path) as upstream:
+        assert upstream.read_text() == servers(tmp_path, 1)
+        assert (tmp_path / "arguments").read_text() == f"-p {tmp_path}/\n"
+
+
+def test_nginx_uses_the_instances_that_run(tmp_path: Path) -> None:
+    """It is reloaded for each change, and keeps the last list while no instance runs."""
+    reloads = tmp_path / "reloads"
+    reloads.touch()
+    (tmp_path / "2.sock").touch()
+    with started(tmp_path) as upstream:
+        assert upstream.read_text() == servers(tmp_path, 2)
+        (tmp_path / "1.sock").touch()
+        wait_until(lambda: upstream.read_text() == servers(tmp_path, 1, 2), "both instances")
+        wait_until(lambda: reloads.read_text() == "reload\n", "a reload")
+        (tmp_path / "2.sock").unlink()
+        wait_until(lambda: upstream.read_text() == servers(tmp_path, 1), "the other instance")
+        (tmp_path / "1.sock").unlink()
+        (tmp_path / "3.sock").touch()
+        wait_until(lambda: upstream.read_text() == servers(tmp_path, 3), "the third instance")
+        wait_until(lambda: reloads.read_text() == "reload\n" * 3, "three reloads")
+        (tmp_path / "3.sock").unlink()
+        (tmp_path / "unrelated").touch()
+    assert upstream.read_text() == servers(tmp_path, 3)
