@@ -48,15 +48,17 @@ def on_exit(_server: Any) -> None:
 
 
 def post_fork(server: Any, _worker: Any) -> None:
-    """Exclude objects from before the fork from garbage collection, and handle an early SIGTERM.
+    """Exclude objects from before the fork from garbage collection, and handle an early end.
 
     Until a worker installs its own signal handlers, it has those of the main process, which only queue the signal.
     Stopping the service right after its start would then take the whole `graceful_timeout`.
     """
     gc.freeze()  # these objects live as long as the worker: scanning them takes time and copies shared memory
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ends = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+    for number in ends:
+        signal.signal(number, signal.SIG_DFL)
     while not server.SIG_QUEUE.empty():
-        if server.SIG_QUEUE.get() == signal.SIGTERM:
+        if server.SIG_QUEUE.get() in ends:
             sys.exit(0)
 
 

@@ -16,7 +16,8 @@ CLIENT_CLOSED = 499
 """Nginx's status for a client that went away before there was a response."""
 _SECONDS = 0.1  # between batches
 _RETRY_SECONDS = 0.02  # while a pipe is full
-_BATCH = 150  # requests, which are half of what a pipe holds (64 KiB)
+_BATCH = 32  # requests that become lines together: few enough to stay in the caches
+_WRITE = 1 << 15  # bytes that are written together, to wake the reader seldom: half of what a pipe holds
 
 
 class AccessLog:
@@ -28,14 +29,14 @@ class AccessLog:
         self._loop = loop
         self._requests: list[Served] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._is_blocked = False
 
-    def add(self, response: Any, request: Any, connection: Any, duration: Any) -> None:
+    def add(self, response: Any, request: Any, connection: Any, seconds: float) -> None:
         """Add a request that Gunicorn has served. `app.worker` makes the response and the connection."""
         status, headers, sent = response
         client, failure = connection
         if not headers:  # the application has not responded
             status, sent = failure
-        seconds = duration.seconds + duration.microseconds / 1_000_000
         self.put((time.time(), request_id.get(), client, request.method, request.uri, status, sent, seconds))
 
     def put(self, request: Served) -> None:
@@ -43,7 +44,7 @@ class AccessLog:
         self._requests.append(request)
         if self._timer is None:
             self._timer = self._loop.call_later(_SECONDS, self.flush)
-        elif len(self._requests) == _BATCH:
+        elif len(self._requests) == _BATCH and self.finish() > _WRITE and not self._is_blocked:
             self.flush()
 
     def flush(self) -> None:
@@ -52,11 +53,12 @@ class AccessLog:
             self._timer.cancel()
             self._timer = None
         self.finish()
-        if not self._writer.flush():
+        self._is_blocked = not self._writer.flush()
+        if self._is_blocked:
             self._timer = self._loop.call_later(_RETRY_SECONDS, self.flush)
 
-    def finish(self) -> None:
-        """Leave the last lines to the writer."""
+    def finish(self) -> int:
+        """Make lines of all requests. Return the size of the lines that are not written."""
         requests, self._requests = self._requests, []
         line = self._line
-        self._writer.put([line(request) for request in requests])
+        return self._writer.put([line(request) for request in requests])

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import quote
 
 from app.log_writer import MAX_LINE
@@ -17,6 +18,7 @@ MAX_PATH = 1500
 """Characters of a path with its query; the rest is cut off, so that a line is always shorter than `MAX_LINE`."""
 _SAFE = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"
 _is_safe = re.compile(f"[{re.escape(_SAFE)}0-9A-Za-z]*").fullmatch
+_MILLISECONDS = [f".{number:03d}" for number in range(1000)]
 ACCESS = "access"
 STANDARD_ERROR = 2
 
@@ -84,8 +86,8 @@ class TextFormatter(logging.Formatter):
         """Return the line of a request."""
         at, id_, client, method, path, status, size, seconds = request
         number = self._colour(str(status), _STATUS_COLOURS.get(status // 100, _DIM))
-        texts = " ".join(safe(text) or "-" for text in (client, method, path))
-        message = f"{texts} {number} {size} bytes {seconds * 1000:.1f} ms\n"
+        who = f"{_safe_often(client) or '-'} {_safe_often(method) or '-'} {safe(path) or '-'}"
+        message = f"{who} {number} {size} bytes {seconds * 1000:.1f} ms\n"
         return self.begin(at, "INFO", ACCESS, id_) + message
 
 
@@ -120,7 +122,7 @@ class JsonFormatter(logging.Formatter):
         at, id_, client, method, path, status, size, seconds = request
         return (
             f'{{"time":"{self._clock(at)}+00:00","level":"info","logger":"{ACCESS}","request_id":"{id_}",'
-            f'"client":"{safe(client)}","method":"{safe(method)}","path":"{safe(path)}","status":{status},"bytes":{size},'
+            f'"client":"{_safe_often(client)}","method":"{_safe_often(method)}","path":"{safe(path)}","status":{status},"bytes":{size},'
             f'"duration":{seconds:.6f}}}\n'
         )
 
@@ -140,7 +142,7 @@ class Clock:
         if second != known:
             text = time.strftime(self._pattern, self._split(second))
             self._last = (second, text)
-        return f"{text}.{int((at - second) * 1000):03d}"
+        return text + _MILLISECONDS[int((at - second) * 1000)]
 
 
 def safe(text: str) -> str:
@@ -152,3 +154,7 @@ def safe(text: str) -> str:
         return text
     encoded = quote(text.encode("latin-1", "replace"), safe=_SAFE)
     return encoded if len(encoded) <= MAX_PATH else f"{encoded[:MAX_PATH]}..."
+
+
+_safe_often = lru_cache(maxsize=1000)(safe)
+"""The same for the few texts that occur in many lines."""

@@ -38,14 +38,17 @@ class LineWriter:
         self._encoded = b""
         self._dropped = 0
 
-    def put(self, lines: list[str]) -> None:
-        """Keep lines, which end with a newline, for the next `flush`, or drop and count them."""
+    def put(self, lines: list[str]) -> int:
+        """Keep lines, which end with a newline, for the next `flush`, or drop and count them. Return the total size."""
         with self._lock:
-            if self._size + len(self._encoded) < MAX_WAITING:
-                self._lines += lines
-                self._size += sum(map(len, lines))
-            else:
+            size = self._size + len(self._encoded)
+            if size >= MAX_WAITING:
                 self._dropped += len(lines)
+                return size
+            self._lines += lines
+            added = sum(map(len, lines))
+            self._size += added
+            return size + added
 
     def flush(self) -> bool:
         """Write all that can be written without waiting. Return whether nothing is left."""

@@ -164,6 +164,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
         gasgi.ASGIProtocol = Protocol
         gunicorn_protocol.ASGIResponseInfo = _response
+        gunicorn_protocol._RequestTime = float  # noqa: SLF001 -- seconds, instead of an object for its access log
         phrases = {int(status): status_title(status) for status in HTTPStatus}
         gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no public name
         await super()._serve()

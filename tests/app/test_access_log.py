@@ -102,7 +102,7 @@ def _log() -> tuple[AccessLog, _Loop, int]:
 def _add(log: AccessLog, path: str, **given: Any) -> None:
     response = given.get("response", (200, [(b"a", b"b")], 5))
     request = SimpleNamespace(method="GET", uri=path)
-    log.add(response, request, ("127.0.0.1", (499, 0)), SimpleNamespace(seconds=2, microseconds=500_000))
+    log.add(response, request, ("127.0.0.1", (499, 0)), 2.5)
 
 
 def test_requests_are_written_every_tenth_of_a_second() -> None:
@@ -122,9 +122,10 @@ def test_requests_are_written_every_tenth_of_a_second() -> None:
 def test_many_requests_do_not_wait_for_the_timer() -> None:
     """They would not fit in the pipe."""
     log, loop, read = _log()
-    for _ in range(_BATCH):
-        _add(log, "/a")
-    assert (os.read(read, 65536), loop.timers) == (b"/a\n" * _BATCH, [])
+    path = f"/{'a' * 1000}"
+    for _ in range(_BATCH * 2):
+        _add(log, path)
+    assert (os.read(read, 1 << 20), loop.timers) == (f"{path}\n".encode() * _BATCH * 2, [])
     os.close(read)
 
 

@@ -86,9 +86,12 @@ def press_all(browser: Any, selector: str) -> None:
 
 
 def open_all(browser: Any) -> None:
-    """Open every operation, every response and every schema that is shown."""
+    """Open every operation with its successful response, every response of `POST /items`, and every schema shown.
+
+    Swagger UI renders everything that is open again for each response that opens, so opening all of them takes minutes.
+    """
     press_all(browser, ".opblock:not(.is-open) .opblock-summary-control")
-    press_all(browser, ".response-toggle[aria-expanded=false]")
+    press_all(browser, f"{CREATE} .response-toggle[aria-expanded=false]")
     press_all(browser, ".model-box-control[aria-expanded=false]")
 
 

@@ -130,8 +130,9 @@ def test_an_idle_connection_does_not_delay_the_shutdown(tmp_path: Path) -> None:
         connection.close()
 
 
-def test_a_starting_worker_does_not_delay_the_shutdown(tmp_path: Path) -> None:
-    """SIGTERM also ends a worker between its fork and its own signal handlers."""
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGQUIT"])
+def test_a_starting_worker_does_not_delay_the_shutdown(tmp_path: Path, number: str) -> None:
+    """A signal also ends a worker between its fork and its own signal handlers."""
     settings = tmp_path / "gunicorn.conf.py"
     settings.write_text(f"""
 exec(open({str(ROOT / "gunicorn.conf.py")!r}).read())
@@ -139,7 +140,7 @@ import os, time
 after_fork = post_fork
 
 def post_fork(server, worker):
-    os.kill(os.getppid(), signal.SIGTERM)
+    os.kill(os.getppid(), signal.{number})
     while server.SIG_QUEUE.empty():  # until the main process has passed it on
         time.sleep(0.01)
     after_fork(server, worker)
