@@ -1,7 +1,6 @@
 """Gunicorn's settings (https://gunicorn.org/reference/settings/). `app.settings` has those that users can change."""
 
 import gc
-import os
 import signal
 import sys
 from typing import Any
@@ -11,8 +10,7 @@ from app.logs import configuration, log_prints
 from app.settings import Settings, SettingsError
 from app.start import merge_wal, welcome
 
-if os.environ.get("LOG_FORMAT", "").strip().lower() == "json":
-    log_prints()
+log_prints()
 try:
     _settings = Settings.from_environ()
 except SettingsError as error:

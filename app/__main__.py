@@ -6,11 +6,13 @@ any file of this project, and tries a port that is in use for five seconds.
 
 import sys
 
+from app.logs import log_prints
 from app.settings import Settings, SettingsError
 
 
 def main() -> None:
     """Check the settings, then serve until a signal ends it."""
+    log_prints()
     try:
         Settings.from_environ()
     except SettingsError as error:

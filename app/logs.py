@@ -3,6 +3,7 @@
 import io
 import logging
 import logging.config
+import os
 import sys
 from asyncio import AbstractEventLoop
 from types import TracebackType
@@ -88,10 +89,14 @@ def configure(level: str, log_format: str) -> None:
 
 
 def log_prints() -> None:
-    """Make events of what programs print, such as why the service cannot start, so that every line is JSON."""
-    configure("info", "json")
-    sys.stdout, sys.stderr = _Printed("stdout", logging.INFO), _Printed("stderr", logging.ERROR)
-    sys.excepthook = _log_exception
+    """With LOG_FORMAT=json, make events of what programs print, so that every line is JSON.
+
+    Call it first: the reason why the service cannot start, such as an invalid setting, is printed too.
+    """
+    if os.environ.get("LOG_FORMAT", "").strip().lower() == "json":
+        configure("info", "json")
+        sys.stdout, sys.stderr = _Printed("stdout", logging.INFO), _Printed("stderr", logging.ERROR)
+        sys.excepthook = _log_exception
 
 
 def _log_exception(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -204,6 +204,7 @@ def test_what_programs_print_becomes_events(written: Written, monkeypatch: pytes
     """What is printed at once is one event, as is an exception that nobody catches."""
     for name in ("stdout", "stderr", "excepthook"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
+    monkeypatch.setenv("LOG_FORMAT", "JSON ")
     log_prints()
     print("one\n  two")
     sys.stderr.write("The service cannot start. ")

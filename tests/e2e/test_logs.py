@@ -129,11 +129,13 @@ def test_every_line_of_a_service_is_json(tmp_path: Path) -> None:
     assert gunicorn.out.read_text() == ""
 
 
-@pytest.mark.parametrize("settings", [{"LOG_LEVEL": "loud"}, {"DATABASE_URL": "sqlite:////proc/none/items.db"}])
+@pytest.mark.parametrize(
+    "settings", [{"LOG_LEVEL": "loud"}, {"WEB_CONCURRENCY": "two"}, {"DATABASE_URL": "sqlite:////proc/none/items.db"}]
+)
 def test_a_start_that_fails_is_logged_as_json(settings: dict[str, str]) -> None:
     """The message is one event."""
     environment = {**os.environ, "PORT": "0", "LOG_FORMAT": "json", **settings}
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    command = [sys.executable, "-m", "app"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     events = [event for event in _events(done.stdout + done.stderr) if event["level"] == "error"]
     assert done.returncode != 0
@@ -146,7 +148,7 @@ def test_lines_on_a_terminal_are_coloured(tmp_path: Path) -> None:
     main, terminal = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "PORT": "0", "DATABASE_URL": f"sqlite:///{tmp_path}/items.db"}
     environment.pop("NO_COLOR", None)
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    command = [sys.executable, "-m", "app"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=terminal)
     os.close(terminal)
     text = b""
@@ -172,7 +174,7 @@ def _piped(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     port = free_port()
     database = f"sqlite:///{folder}/items.db"
     environment = {**os.environ, "PORT": str(port), "LOG_FORMAT": "json", "DATABASE_URL": database}
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    command = [sys.executable, "-m", "app"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=write)
     os.close(write)
     try:
