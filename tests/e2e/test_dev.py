@@ -284,6 +284,6 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_runs_it() -> None:
     """In the environment that `make run` has."""
-    command = ["make", "--dry-run", "-o", ".venv/runtime", "dev"]
+    command = ["make", "--no-print-directory", "--dry-run", "-o", ".venv/runtime", "dev"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     assert shown == "exec .venv/bin/python -m tools.dev\n"
