@@ -97,7 +97,7 @@ def _not_utf_8(sent: Any, plain: Any, engine: Any) -> bool:
 def _preconditions(sent: Any, plain: Any, engine: Any) -> bool:
     return (
         _header(sent, b"if-match", b"if-none-match")
-        and plain.status in (200, 204, 500)  # 500 if another row refers to the deleted one
+        and plain.status in (200, 204, 409, 500)  # 500 if another row refers to the deleted one
         and engine.status in (304, 400, 412)
     )
 
