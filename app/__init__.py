@@ -32,7 +32,7 @@ HANDLERS = "handlers"
 
 def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.write_timeout)
     application = FlaskApp(__name__, lifespan=_lifespan(database), server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
     specification = contract.load(SPECIFICATION)
@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> FlaskApp:
         HANDLERS,
         errors=ERRORS,
         executor=_executor(database),
+        run_unsafe=database.run if database.is_sqlite else None,
         enforce=settings.validate_responses == "enforce",
     )
     return application

@@ -119,6 +119,9 @@ class Settings:
         _one_of("enforce", "log"),
         "What happens when a response violates the contract: a 500 (`enforce`) or a log entry (`log`).",
     )
+    write_timeout: int = _setting(
+        "5", _whole_number(1, 300), "The seconds that a write to SQLite may wait for other writes, before it is a 503."
+    )
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )

@@ -14,7 +14,7 @@ from contract.serving.compiler import Around, Compiler
 from contract.serving.exceptions import ErrorMap, Exceptions
 from contract.serving.forwarding import guarded
 from contract.serving.middleware import ContractMiddleware
-from contract.serving.operation import Runtime
+from contract.serving.operation import Run, Runtime
 from contract.serving.routing import Router
 from contract.spec.document import Document
 from contract.spec.loading import Contract, load
@@ -29,6 +29,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     *,
     errors: ErrorMap | None = None,
     executor: Executor | None = None,
+    run_unsafe: Run | None = None,
     enforce: bool = True,
     around: Sequence[Around] = (),
     connexion_options: Mapping[str, Any] | None = None,
@@ -37,9 +38,10 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
     `errors` says which exceptions have a problem of their own. Handlers run on the event loop, or on the threads of
-    `executor`. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
-    operations. `connexion_options` are those of Connexion's `add_api()`: `pythonic_params` and `security_map` concern
-    every operation, the others those with `x-pipeline: connexion`.
+    `executor`; `run_unsafe` calls those of operations with unsafe methods instead (RFC 9110 §9.2.1), and their response
+    is sent when it returns. Without `enforce`, a response that violates the contract is logged and sent. `around` is
+    code around operations. `connexion_options` are those of Connexion's `add_api()`: `pythonic_params` and
+    `security_map` concern every operation, the others those with `x-pipeline: connexion`.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -49,7 +51,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     operations = [operation for route in found for operation in route.operations.values()]
     functions, faults = resolve_handlers(operations, document, handlers)
-    runtime = _runtime(application, document, errors or {}, executor)
+    runtime = _runtime(application, document, errors or {}, executor, run_unsafe)
     compiler = Compiler(document, runtime, enforce=enforce, around=around, security_map=options["security_map"])
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
@@ -62,9 +64,12 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     guards.refuse_additions(application)
 
 
-def _runtime(application: FlaskApp, document: Document, errors: ErrorMap, executor: Executor | None) -> Runtime:
+def _runtime(
+    application: FlaskApp, document: Document, errors: ErrorMap, executor: Executor | None, run_unsafe: Run | None
+) -> Runtime:
     context = flask_internals.handler_context(application.app)
-    return Runtime(context, executor, Exceptions(errors), document.get("x-body-limit", DEFAULT_BODY_LIMIT))
+    body_limit = document.get("x-body-limit", DEFAULT_BODY_LIMIT)
+    return Runtime(context, executor, run_unsafe, Exceptions(errors), body_limit)
 
 
 def _outermost(

@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
 
-from db.engine import Database, prepare_sqlite
+from db.engine import Database
 from db.items import ITEMS
+from db.sqlite import prepare_sqlite
 
 Item = dict[str, Any]
 
 if os.environ.get("CONNECTIONS") == "kept":
     database = Database(make_url(os.environ["DATABASE_URL"]))
-    read, write = database.read, database.write
+    read, write = database.read, database.transaction
 else:
     engine = create_engine(os.environ["DATABASE_URL"])
     event.listen(engine, "connect", prepare_sqlite)

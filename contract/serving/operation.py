@@ -2,11 +2,12 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -22,6 +23,7 @@ from contract.serving.exceptions import Exceptions
 from contract.serving.request import Interceptor, Request, Target, around
 
 Handler = Callable[..., Any]
+Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 ApplicationContext = Callable[[], AbstractContextManager[Any]]
 _ALWAYS_READ = frozenset({b"x-request-id", b"accept", b"content-type", b"content-length", b"transfer-encoding"})
 
@@ -36,14 +38,19 @@ class Parts:
     accept: Accept
     connexion_operation: Any
     authenticate: connexion_internals.Authenticate | None
+    is_safe: bool
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What all operations share. Without an executor, handlers run on the event loop."""
+    """What all operations share. Without an executor, handlers run on the event loop.
+
+    `run_unsafe` calls the plain handlers of operations with unsafe methods.
+    """
 
     application_context: ApplicationContext
     executor: Executor | None
+    run_unsafe: Run | None
     exceptions: Exceptions
     body_limit: int
 
@@ -55,7 +62,8 @@ class CompiledOperation(Target):
         self.header_names = _ALWAYS_READ | parts.parameters.header_names
         self._handler = handler
         self._is_async = inspect.iscoroutinefunction(handler)
-        self._on_loop = runtime.executor is None and not self._is_async
+        self._run_unsafe = None if parts.is_safe else runtime.run_unsafe
+        self._on_loop = runtime.executor is None and self._run_unsafe is None and not self._is_async
         self._parts = parts
         self._parameters = parts.parameters
         self._encoder = parts.encoder
@@ -109,11 +117,13 @@ class CompiledOperation(Target):
         return arguments, violations
 
     async def _call_elsewhere(self, arguments: dict[str, Any]) -> Any:
-        """Call an async handler, or a plain one on a thread of the executor."""
+        """Call an async handler, or a plain one as the application says: by `run_unsafe`, or on the executor."""
         if self._is_async:
             with self._application_context():
                 return await self._handler(**arguments)
         run = copy_context().run
+        if self._run_unsafe is not None:
+            return await self._run_unsafe(partial(run, self._call, arguments))
         return await asyncio.get_running_loop().run_in_executor(self._runtime.executor, run, self._call, arguments)
 
     def _call(self, arguments: dict[str, Any]) -> Any:
