@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ class _SQLite:
 
     def read(self) -> AbstractContextManager[Connection]:
         turn = self._turns.current()
-        return self._readers.use() if turn is None else turn.savepoint()
+        return self._readers.use() if turn is None else nullcontext(turn.connection)
 
     def write(self) -> AbstractContextManager[Connection]:
         turn = self._turns.current()

@@ -17,13 +17,11 @@ from sqlalchemy.pool import NullPool
 logger = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 5000
 # https://sqlite.org/pragma.html: WAL lets readers read while one writes; FULL makes an acknowledged write survive power
-# loss. busy_timeout comes first, so that the others wait for a lock too. A checkpoint copies each changed page once,
-# however often it is in the WAL: at four times the default, there are a fourth as many, of about the same length.
+# loss. busy_timeout comes first, so that the others wait for a lock too.
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA wal_autocheckpoint = 4000",
 )
 
 
@@ -93,6 +91,7 @@ class DatabaseFile:
         connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
         try:
             prepare_sqlite(connection)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the WAL
         except BaseException:
             connection.close()
             raise

@@ -14,7 +14,7 @@ from db.turns import Outcome, Turn, Turns
 
 GROUP_CALLS = 100
 GROUP_SECONDS = 0.02
-QUICK_COMMIT_SECONDS = 0.001  # while commits take less, a thread switch is not worth it
+QUICK_COMMIT_SECONDS = 0.002  # while commits take less, a thread switch is not worth it
 
 
 class _Call(NamedTuple):
@@ -103,7 +103,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 -- raised in every call
             return error
         finally:
-            self._commit_seconds = max(time.monotonic() - start, self._commit_seconds * 0.9)
+            self._commit_seconds = max(time.monotonic() - start, self._commit_seconds * 0.5)
         return None
 
     def _finish(self, done: list[tuple[_Call, Outcome]], failure: BaseException | None) -> None:
