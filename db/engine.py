@@ -101,7 +101,7 @@ class _SQLite:
     def write(self) -> AbstractContextManager[Connection]:
         turn = self._turns.current()
         if turn is not None:
-            return turn.savepoint()
+            return turn.block()
         if _is_on_event_loop():
             raise RuntimeError(_ON_EVENT_LOOP)
         return self.transaction()

@@ -73,6 +73,7 @@ class DatabaseFile:
         self._identity: tuple[int, int] | None = None
         self._wal: int | None = None
         self._missing = False
+        self.pools: list[Connections] = []
 
     def check(self) -> int:
         """Return the generation of the file that is at the path now. Raise `OperationalError` if there is none."""
@@ -101,16 +102,21 @@ class DatabaseFile:
         return connection
 
     def renew(self) -> None:
-        """Let no open connection be used again."""
-        self.generation += 1
+        """Let no open connection of this process be used again."""
+        self._drop()
         if self._wal is not None:
             os.close(self._wal)
             self._wal = None
 
+    def _drop(self) -> None:
+        self.generation += 1
+        for pool in self.pools:
+            pool.close()
+
     def _lost(self) -> None:
         if not self._missing and self._identity is not None:
             logger.error("The database file %s was deleted or moved. Requests get 503 until it is back", self.path)
-            self.generation += 1
+            self._drop()
         self._missing = True
 
     def _found(self, identity: tuple[int, int]) -> None:
@@ -151,9 +157,9 @@ class Connections:
         self._pragmas = pragmas
         self._engine = _engine(file)
         self._idle: list[Connection] = []
-        self._generation = 0
         self._process = os.getpid()
         self._foreign: list[Connection] = []
+        file.pools.append(self)
 
     def take(self) -> Connection:
         """Return a connection that nobody else has, to the file that is at the path now."""
@@ -162,9 +168,6 @@ class Connections:
             self._idle = []
             self._process = os.getpid()
         generation = self._file.check()
-        if generation != self._generation:
-            self.close()
-            self._generation = generation
         try:
             return self._idle.pop()
         except IndexError:

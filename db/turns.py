@@ -35,36 +35,50 @@ class Turn:
         self._raw = raw(connection)
         self._generation = generation
         self._keep = True
+        self._has_written = False
 
     def call(self, function: Callable[[], Any]) -> Outcome:
         """Call a function. If it raises, what it wrote is undone, and only that."""
         self._turns.local.turn = self
+        self._has_written = False
         try:
-            with self.savepoint():
-                return Outcome(function())
+            outcome = Outcome(function())
         except StopIteration as error:  # no future can hold it
-            return Outcome(error=RuntimeError(f"the call raised StopIteration: {error}"))
+            outcome = Outcome(error=RuntimeError(f"the call raised StopIteration: {error}"))
         except BaseException as error:  # noqa: BLE001 -- for the caller, after the commit
             if isinstance(error, SQLAlchemyError):
                 self._note(error)
-            return Outcome(error=error)
-        finally:
-            self._turns.local.turn = None
+            outcome = Outcome(error=error)
+        self._turns.local.turn = None
+        if self._has_written:
+            try:
+                self._leave("call", outcome.error)
+            except SQLAlchemyError as error:
+                return Outcome(error=error)
+        return outcome
 
     @contextmanager
-    def savepoint(self) -> Iterator[Connection]:
-        """Let what is written inside be undone if an exception leaves it."""
-        self._execute("SAVEPOINT call")  # names may repeat: the innermost one counts
+    def block(self) -> Iterator[Connection]:
+        """Let what is written inside be undone if an exception leaves it.
+
+        The savepoint of the first block is that of the call, too: nothing was written before. The call ends it.
+        """
+        if not self._has_written:
+            self._execute("SAVEPOINT call")
+            self._has_written = True
+            try:
+                yield self.connection
+            except BaseException as error:
+                self._undo("call", error)
+                raise
+            return
+        self._execute("SAVEPOINT block")  # a name may repeat: the innermost one counts
         try:
             yield self.connection
         except BaseException as error:
-            if self._raw.in_transaction:
-                self._execute("ROLLBACK TO call")
-                self._execute("RELEASE call")
-            else:
-                self.failure = self.failure or error
+            self._leave("block", error)
             raise
-        self._execute("RELEASE call")
+        self._leave("block", None)
 
     def commit(self) -> None:
         """Commit, and let the next process write. Raise `SQLAlchemyError` if nothing was committed."""
@@ -84,6 +98,18 @@ class Turn:
             self._note(error)
         self._end()
 
+    def _leave(self, savepoint: str, error: BaseException | None) -> None:
+        if error is not None:
+            self._undo(savepoint, error)
+        if self.failure is None:
+            self._execute(f"RELEASE {savepoint}")
+
+    def _undo(self, savepoint: str, error: BaseException) -> None:
+        if self._raw.in_transaction:
+            self._execute(f"ROLLBACK TO {savepoint}")
+        else:
+            self.failure = self.failure or error
+
     def _execute(self, statement: str) -> None:
         try:
             self._raw.execute(statement)
@@ -93,7 +119,8 @@ class Turn:
 
     def _note(self, error: SQLAlchemyError) -> None:
         self._keep = False
-        self._turns.note(error)
+        if is_code(error, sqlite3.SQLITE_READONLY):
+            self._turns.file.renew()
 
     def _end(self) -> None:
         if self._raw.in_transaction:
@@ -147,28 +174,29 @@ class Turns:
         """Return the exception for a write that has waited too long."""
         return TurnTimeout(f"others have been writing for {self.seconds:g} seconds")
 
-    def note(self, error: SQLAlchemyError) -> None:
-        """Draw the conclusions from an error.
-
-        A process that has opened the file while it was read-only cannot write until it has closed all connections.
-        """
-        if is_code(error, sqlite3.SQLITE_READONLY):
-            self.file.renew()
-
     def _begin(self, lock: FileLock, seconds: float) -> Turn:
         try:
-            connection = self.connections.take()
-            try:
-                _begin_immediate(raw(connection), seconds)
-            except sqlite3.Error as error:
-                connection.close()
-                raise error_of("BEGIN IMMEDIATE", error) from error
-        except BaseException as error:
+            connection = self._in_transaction(seconds)
+        except BaseException:
             lock.release()
-            if isinstance(error, SQLAlchemyError):
-                self.note(error)
             raise
         return Turn(self, lock, connection, self.file.generation)
+
+    def _in_transaction(self, seconds: float, *, again: bool = True) -> Connection:
+        """Return a connection in a transaction.
+
+        A process that has opened a file while it was read-only cannot write to it until all its connections are closed.
+        """
+        connection = self.connections.take()
+        try:
+            _begin_immediate(raw(connection), seconds)
+        except sqlite3.Error as error:
+            connection.close()
+            if again and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                self.file.renew()
+                return self._in_transaction(seconds, again=False)
+            raise error_of("BEGIN IMMEDIATE", error) from error
+        return connection
 
 
 def _begin_immediate(connection: sqlite3.Connection, seconds: float) -> None:

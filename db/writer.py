@@ -15,6 +15,7 @@ from db.turns import Outcome, Turn, Turns
 GROUP_CALLS = 100
 GROUP_SECONDS = 0.02
 QUICK_COMMIT_SECONDS = 0.002  # while commits take less, a thread switch is not worth it
+ALONE = 8  # turns with one call each, after which the next call is not expected to have company
 
 
 class _Call(NamedTuple):
@@ -37,10 +38,15 @@ class Writer:
         self._is_active = False
         self._timer: asyncio.TimerHandle | None = None
         self._commit_seconds = 0.0
+        self._alone = 0
         self._thread = Background()
 
     async def run(self, function: Callable[[], Any]) -> Any:
         """Call a function in a turn; return its result, or raise what it raised, after the commit."""
+        if self._alone >= ALONE and not self._is_active and self._commit_seconds < QUICK_COMMIT_SECONDS:
+            turn = self._turns.try_begin()
+            if turn is not None:
+                return self._run_alone(turn, function)
         future = self.loop.create_future()
         deadline = self.loop.time() + self._turns.seconds
         self._calls.append(_Call(function, future, deadline))
@@ -51,6 +57,16 @@ class Writer:
             self.loop.call_soon(self._start)  # after the other requests that have arrived: they share the turn
         return await future
 
+    def _run_alone(self, turn: Turn, function: Callable[[], Any]) -> Any:
+        """Do it at once. Calls that come before the event loop's next round are company: they share a turn then."""
+        self._is_active = True
+        self.loop.call_soon(self._next)
+        outcome = turn.call(function)
+        error = self._commit(turn) or outcome.error
+        if error is not None:
+            raise error
+        return outcome.result
+
     def _start(self) -> None:
         try:
             turn = self._turns.try_begin()
@@ -58,6 +74,7 @@ class Writer:
             self._refuse(error)
             return
         if turn is None:
+            self._alone = 0
             self._thread.run(self._begin_on_thread)
         else:
             self._serve(turn)
@@ -87,6 +104,7 @@ class Writer:
                 done.append((call, turn.call(call.function)))
                 if time.monotonic() > end:
                     break
+        self._alone = self._alone + 1 if len(done) < 2 else 0
         if len(done) < 2 and self._commit_seconds < QUICK_COMMIT_SECONDS:
             self._finish(done, self._commit(turn))
         else:

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,8 +159,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Running]:
-    """Run the real service: Gunicorn from the checkout `root`, with its own database in `folder`."""
+def service(folder: Path, *, root: Path = ROOT, prefix: Sequence[str] = (), **settings: str) -> Iterator[Running]:
+    """Run the real service: Gunicorn from the checkout `root`, with its own database in `folder`.
+
+    `prefix` is a program that runs the command.
+    """
     port = free_port()
     environment = {
         **os.environ,
@@ -169,7 +172,7 @@ def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Run
         "DATABASE_URL": f"sqlite:///{folder}/items.db",
         **settings,
     }
-    command = [sys.executable, "-m", "app"]
+    command = [*prefix, sys.executable, "-m", "app"]
     with _running(command, port, folder, "gunicorn", cwd=root, env=environment) as running:
         wait_until(lambda: ask(port, "GET", "/readyz").status == 200, "the service ready")
         yield running
