@@ -1,6 +1,7 @@
 """The engine: one `Database` per process, which hands out connections to read and transactions to write."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from db.turns import Turns
 from db.writer import Writer
 
 WRITE_TIMEOUT = 5
+_LEAST_FREE_BYTES = 1024 * 1024
 _CREATION_LOCK = 0x6974656D73  # any number that only this service uses
 _ON_EVENT_LOOP = (
     "write() would stop all requests of this process while it waits for its turn. "
@@ -76,6 +78,10 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
             metadata.create_all(connection)
 
+    def is_full(self) -> bool:
+        """Return whether the disk of an SQLite database has no space for a write. A server reports that by itself."""
+        return self.is_sqlite and self._sqlite.free_bytes() < _LEAST_FREE_BYTES
+
     def close(self) -> None:
         """Close all connections."""
         if self.is_sqlite:
@@ -127,6 +133,10 @@ class _SQLite:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if not self._path.exists():
             self._path.touch()
+
+    def free_bytes(self) -> int:
+        status = os.statvfs(self._path.parent)
+        return status.f_frsize * (status.f_bavail if os.geteuid() else status.f_bfree)
 
     def close(self) -> None:
         self._readers.close()
