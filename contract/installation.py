@@ -38,10 +38,9 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
     `errors` says which exceptions have a problem of their own. Handlers run on the event loop, or on the threads of
-    `executor`; `run_unsafe` calls those of operations with unsafe methods instead (RFC 9110 §9.2.1), and their response
-    is sent when it returns. Without `enforce`, a response that violates the contract is logged and sent. `around` is
-    code around operations. `connexion_options` are those of Connexion's `add_api()`: `pythonic_params` and
-    `security_map` concern every operation, the others those with `x-pipeline: connexion`.
+    `executor`; `run_unsafe` calls those of unsafe methods (RFC 9110 §9.2.1). Without `enforce`, a response that violates
+    the contract is logged and sent. `around` is code around operations. `connexion_options` go to Connexion's
+    `add_api()`: `pythonic_params` and `security_map` for every operation, others for those with `x-pipeline: connexion`.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -51,7 +50,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     operations = [operation for route in found for operation in route.operations.values()]
     functions, faults = resolve_handlers(operations, document, handlers)
-    runtime = _runtime(application, document, errors or {}, executor, run_unsafe)
+    runtime = _runtime(application, document, errors, executor, run_unsafe)
     compiler = Compiler(document, runtime, enforce=enforce, around=around, security_map=options["security_map"])
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
@@ -65,11 +64,15 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
 
 
 def _runtime(
-    application: FlaskApp, document: Document, errors: ErrorMap, executor: Executor | None, run_unsafe: Run | None
+    application: FlaskApp,
+    document: Document,
+    errors: ErrorMap | None,
+    executor: Executor | None,
+    run_unsafe: Run | None,
 ) -> Runtime:
     context = flask_internals.handler_context(application.app)
     body_limit = document.get("x-body-limit", DEFAULT_BODY_LIMIT)
-    return Runtime(context, executor, run_unsafe, Exceptions(errors), body_limit)
+    return Runtime(context, executor, run_unsafe, Exceptions(errors or {}), body_limit)
 
 
 def _outermost(

@@ -148,7 +148,7 @@ class Turns:
         return getattr(self.local, "turn", None)
 
     def try_begin(self) -> Turn | None:
-        """Begin a turn without waiting. Return None if somebody else is writing. Raise `SQLAlchemyError`."""
+        """Begin a turn without waiting. Return None if another one is writing. Raise `SQLAlchemyError`."""
         lock = FileLock(self.lock_path)
         try:
             return self._begin(lock, 0) if lock.try_acquire() else None

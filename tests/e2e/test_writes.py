@@ -111,7 +111,7 @@ class Record:
 
     def __init__(self) -> None:
         self.acknowledged: dict[int, str] = {}
-        self.unanswered: set[str] = set()
+        self.unconfirmed: set[str] = set()
         self._names = itertools.count()
 
     def create(self, client: Client) -> None:
@@ -119,7 +119,7 @@ class Record:
         name = f"item {next(self._names)}"
         response = client.ask("POST", "/items", {"name": name, "description": f"{name}, whole"})
         if response is None:
-            self.unanswered.add(name)
+            self.unconfirmed.add(name)
             client.stopping.wait(0.005)
         else:
             assert response.status == 201, response
@@ -134,10 +134,10 @@ class Record:
         stored = {row_id: name for row_id, name, _ in rows}
         assert self.acknowledged.items() <= stored.items()
         others = stored.keys() - self.acknowledged.keys()
-        assert {stored[row_id] for row_id in others} <= self.unanswered
+        assert {stored[row_id] for row_id in others} <= self.unconfirmed
         return (
             f"{len(self.acknowledged)} acknowledged, 0 of them lost or there twice; "
-            f"{len(self.unanswered)} without a response, {len(others)} of them stored"
+            f"{len(self.unconfirmed)} without a response, {len(others)} of them stored"
         )
 
 
