@@ -52,12 +52,14 @@ TOOLS := .venv-tools/bin
 .PHONY: sdk
 sdk: sdk/ready  ## Generate Python and TypeScript clients in sdk/ (see docs/sdk.md)
 
-sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
+HELPERS := $(wildcard sdk/helpers/*/*) tools/sdk.py
+sdk/ready: openapi/items.yaml sdk/python.yaml $(HELPERS) .venv-tools/ready | .venv/runtime
 	rm -rf sdk/python sdk/typescript
 	PATH="$$PWD/$(TOOLS):$$PATH" openapi-python-client generate --path openapi/items.yaml --config sdk/python.yaml \
 	  --output-path sdk/python --fail-on-warning
 	PATH="$$PWD/$(TOOLS):$$PATH" npx --no-install openapi-typescript openapi/items.yaml --output sdk/typescript/items.ts \
 	  --root-types --root-types-no-schema-prefix
+	@$(BIN)/python -m tools.sdk openapi/items.yaml sdk/python/items_client sdk/typescript
 	touch $@
 
 COLLECTION := sdk/postman/items.json

@@ -1,0 +1,164 @@
+"""The helpers of the generated clients: what they repeat, how they iterate over pages, and that nothing is lost."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.stack import ROOT
+from tests.support import specification
+from tools.sdk import operations
+
+SDK = ROOT / "sdk"
+CLIENTS = ROOT / "tests" / "e2e" / "clients"
+TOOLS = ROOT / ".venv-tools" / "bin"
+KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
+DECLARED = any(takes for _, _, takes in operations(specification()))
+
+pytestmark = pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)")
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The generated clients and the programs that use them, in a folder."""
+
+    folder: Path
+
+    def command(self, program: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """Return the command that runs a program, and its environment."""
+        environment = {**os.environ, "no_proxy": "127.0.0.1", "PYTHONPATH": str(self.folder / "sdk" / "python")}
+        file = self.folder / "tests" / "e2e" / "clients" / program
+        python, node = [str(TOOLS / "python")], [str(TOOLS / "node"), "--disable-warning=ExperimentalWarning"]
+        return [*(python if file.suffix == ".py" else node), str(file), *arguments], environment
+
+    def run(self, program: str, *arguments: str) -> Any:
+        """Return what a program prints, which is JSON."""
+        command, environment = self.command(program, *arguments)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Clients:
+    """Clients of a contract in which POST and PATCH of items declare `Idempotency-Key`, and another POST does not."""
+    folder = tmp_path_factory.mktemp("keyed")
+    for name in ("sdk/python/items_client", "sdk/typescript", "tests/e2e/clients"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    contract = specification()
+    paths = contract["paths"]
+    for operation in (paths["/items"]["post"], paths["/items/{item_id}"]["patch"]):
+        operation["parameters"] = [*operation.get("parameters", []), KEY_PARAMETER]
+    paths["/items/{item_id}/items"] = {"post": {}}
+    (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
+    targets = (folder / "sdk/python/items_client", folder / "sdk/typescript")
+    command = (ROOT / ".venv/bin/python", "-m", "tools.sdk", folder / "contract.yaml", *targets)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    return Clients(folder)
+
+
+Outcome = str | Mapping[str, Any]
+
+
+def _status(status: int, **headers: str) -> Outcome:
+    return {"status": status, "headers": {name.replace("_", "-"): value for name, value in headers.items()}}
+
+
+OK = _status(200)
+MATCH = {"If-Match": '"1"'}
+OWN_KEY = {"Idempotency-Key": "mine"}
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+LATER = "Sun, 06 Nov 1994 08:49:40 GMT"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A request, what happens to each attempt, and what the client does: the final outcome and the waits."""
+
+    name: str
+    method: str
+    outcomes: list[Outcome]
+    final: int | str
+    waits: list[float]
+    key: bool = False
+    path: str = "/items/1"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+
+ITEM = '{"name": "Desk lamp"}'
+SCENARIOS = [
+    Scenario("success is final", "GET", [OK], 200, []),
+    Scenario("other errors are final", "GET", [_status(500)], 500, []),
+    Scenario(
+        "each of the statuses is repeated",
+        "GET",
+        [_status(502), _status(503), _status(504), OK],
+        200,
+        [0.05, 0.1, 0.15],
+    ),
+    Scenario("broken connections are repeated", "GET", ["refused", "broken", "half", OK], 200, [0.05, 0.1, 0.15]),
+    Scenario("a precondition of GET changes nothing", "GET", ["broken", OK], 200, [0.05], headers=MATCH),
+    Scenario("the last response is returned", "GET", [_status(503)] * 4, 503, [0.05, 0.1, 0.15]),
+    Scenario("the last error is raised", "GET", ["broken"] * 4, "error", [0.05, 0.1, 0.15]),
+    Scenario("Retry-After in seconds", "GET", [_status(503, Retry_After="2"), OK], 200, [2.05]),
+    Scenario("Retry-After as a date", "GET", [_status(503, Retry_After=LATER, Date=DATE), OK], 200, [3.05]),
+    Scenario("Retry-After in the past", "GET", [_status(503, Retry_After=DATE), OK], 200, [0.05]),
+    Scenario("an invalid Retry-After", "GET", [_status(503, Retry_After="-1"), OK], 200, [0.05]),
+    Scenario("Retry-After beyond the total", "GET", [_status(503, Retry_After="61"), OK], 503, []),
+    Scenario(
+        "POST with a key", "POST", ["broken", _status(502), OK], 200, [0.05, 0.1], key=True, path="/items", body=ITEM
+    ),
+    Scenario("a prefix and a query", "POST", ["half", OK], 200, [0.05], key=True, path="/v1/items?a=/b", body=ITEM),
+    Scenario("PATCH with a key", "PATCH", ["broken", OK], 200, [0.05], key=True, headers=MATCH, body=ITEM),
+    Scenario(
+        "the first with this key is running",
+        "PATCH",
+        [_status(409, Retry_After="1"), OK],
+        200,
+        [1.05],
+        key=True,
+        body=ITEM,
+    ),
+    Scenario("a conflict is final", "PATCH", [_status(409)], 409, [], key=True, body=ITEM),
+    Scenario("POST without a key may have been done", "POST", ["broken"], "error", [], path="/items/1/items"),
+    Scenario("POST without a key and 503", "POST", [_status(503)], 503, [], path="/items/1/items"),
+    Scenario(
+        "POST without a key was not done",
+        "POST",
+        ["refused", _status(429), OK],
+        200,
+        [0.05, 0.1],
+        path="/items/1/items",
+    ),
+    Scenario("POST with the caller's key", "POST", ["broken", OK], 200, [0.05], path="/items/1/items", headers=OWN_KEY),
+    Scenario("PUT", "PUT", ["broken", _status(504), OK], 200, [0.05, 0.1], body=ITEM),
+    Scenario("PUT with a precondition may have been done", "PUT", ["broken"], "error", [], headers=MATCH, body=ITEM),
+    Scenario("PUT with a precondition and 502", "PUT", [_status(502)], 502, [], headers=MATCH, body=ITEM),
+    Scenario("PUT with a precondition was not done", "PUT", ["refused", OK], 200, [0.05], headers=MATCH, body=ITEM),
+    Scenario("DELETE", "DELETE", ["broken", _status(204)], 204, [0.05]),
+    Scenario("DELETE with a precondition", "DELETE", ["half"], "error", [], headers={"If-None-Match": '"2"'}),
+]
+PROGRAMS = [("retries.py", "sync"), ("retries.py", "async"), ("retries.mts", "")]
+
+
+@pytest.mark.parametrize(("program", "mode"), PROGRAMS)
+def test_a_request_is_repeated_if_that_is_safe(keyed: Clients, program: str, mode: str) -> None:
+    """The clients in both languages do the same: the attempts, the waits, and one key for all attempts."""
+    done = keyed.run(program, json.dumps([asdict(scenario) for scenario in SCENARIOS]), mode)
+    for scenario, found in zip(SCENARIOS, done, strict=True):
+        assert (found["final"], found["waits"]) == (scenario.final, scenario.waits), scenario.name
+        keys = set(found["keys"])
+        assert len(found["keys"]) == len(scenario.waits) + 1
+        assert len(keys) == 1, scenario.name
+        assert (keys == {None}) is not (scenario.key or scenario.headers == OWN_KEY), scenario.name
+    sent = [key for found in done for key in set(found["keys"]) if key]
+    assert len(set(sent)) == len(sent) == sum(scenario.key for scenario in SCENARIOS) + 1, "one key per request"
