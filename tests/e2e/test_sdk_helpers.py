@@ -1,9 +1,12 @@
 """The helpers of the generated clients: what they repeat, how they iterate over pages, and that nothing is lost."""
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.stack import ROOT
+from tests.e2e.faults import faults
+from tests.e2e.stack import ROOT, post, service
 from tests.support import specification
 from tools.sdk import operations
 
@@ -21,6 +25,10 @@ CLIENTS = ROOT / "tests" / "e2e" / "clients"
 TOOLS = ROOT / ".venv-tools" / "bin"
 KEY_PARAMETER = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
 DECLARED = any(takes for _, _, takes in operations(specification()))
+
+COUNT = int(os.environ.get("SDK_OPERATIONS", "1000"))
+"""How many operations go through the proxy that fails; SDK_OPERATIONS=10000 for the full count."""
+SEED = int(os.environ.get("SDK_SEED", "1"))
 
 pytestmark = pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)")
 
@@ -106,6 +114,8 @@ SCENARIOS = [
         [0.05, 0.1, 0.15],
     ),
     Scenario("broken connections are repeated", "GET", ["refused", "broken", "half", OK], 200, [0.05, 0.1, 0.15]),
+    Scenario("silence is repeated", "GET", ["silence", OK], 200, [0.05]),
+    Scenario("silence may have been success", "PUT", ["silence"], "error", [], headers=MATCH, body=ITEM),
     Scenario("a precondition of GET changes nothing", "GET", ["broken", OK], 200, [0.05], headers=MATCH),
     Scenario("the last response is returned", "GET", [_status(503)] * 4, 503, [0.05, 0.1, 0.15]),
     Scenario("the last error is raised", "GET", ["broken"] * 4, "error", [0.05, 0.1, 0.15]),
@@ -162,3 +172,51 @@ def test_a_request_is_repeated_if_that_is_safe(keyed: Clients, program: str, mod
         assert (keys == {None}) is not (scenario.key or scenario.headers == OWN_KEY), scenario.name
     sent = [key for found in done for key in set(found["keys"]) if key]
     assert len(set(sent)) == len(sent) == sum(scenario.key for scenario in SCENARIOS) + 1, "one key per request"
+
+
+def test_no_operation_is_lost_or_doubled_through_a_proxy_that_fails(keyed: Clients, tmp_path: Path) -> None:
+    """Three clients create, update, replace and delete items, and share three counters. Each operation is done once.
+
+    The proxy drops, delays, repeats and refuses 19 % of the requests. Until the contract declares `Idempotency-Key`,
+    the proxy does what the service will do: it replays the first response with the same key.
+    """
+    clients = Clients(ROOT) if DECLARED else keyed
+    with (
+        service(tmp_path, ACCESS_LOG="off") as running,
+        faults(running.port, SEED, replays=not DECLARED) as (proxy, port),
+    ):
+        counters = [post(running.port, {"name": f"Counter {number}"}).json()["id"] for number in range(3)]
+        arguments = (str(COUNT // 3), ",".join(map(str, counters)))
+        commands = [
+            clients.command("faults.py", f"http://127.0.0.1:{port}", "sync", *arguments, "sync"),
+            clients.command("faults.py", f"http://127.0.0.1:{port}", "async", *arguments, "async"),
+            clients.command("faults.mts", f"http://127.0.0.1:{port}", "node", *arguments),
+        ]
+        done = _together(commands)
+    with contextlib.closing(sqlite3.connect(tmp_path / "items.db")) as database:
+        stored = database.execute("SELECT id, name, description FROM items").fetchall()
+    names = Counter(name for _, name, _ in stored if not name.startswith("Counter "))
+    created, deleted = (Counter(name for each in done for name in each[what]) for what in ("created", "deleted"))
+    assert names == created - deleted
+    increments = Counter(counter for each in done for counter in each["incremented"])
+    assert {id_: int(text) for id_, name, text in stored if name.startswith("Counter ")} == increments
+    replaced = {name for each in done for name in each["replaced"]} - set(deleted)
+    assert {name for _, name, text in stored if text == "replaced"} == replaced
+    for each in done:
+        mine = set(each["created"]) - set(each["deleted"])
+        assert len(each["listed"]) == len(set(each["listed"])), "an item is listed twice"
+        assert mine <= set(each["listed"])
+    operations_done = sum(len(each[what]) for each in done for what in each if what != "listed")
+    replays = "" if DECLARED else "; the contract declares no Idempotency-Key, so the proxy replays the responses"
+    print(f"{operations_done} operations, 0 lost, 0 doubled; requests by fault: {dict(proxy.done)}{replays}")
+
+
+def _together(commands: list[tuple[list[str], dict[str, str]]]) -> list[dict[str, Any]]:
+    """Run the programs at the same time, and return what each prints, which is JSON."""
+    programs = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for command, environment in commands
+    ]
+    printed = [program.communicate(timeout=600) for program in programs]
+    assert [program.returncode for program in programs] == [0] * len(programs), printed
+    return [json.loads(out) for out, _ in printed]

@@ -48,16 +48,37 @@ export function retrying(options: Partial<Retry> = {}, fetch: Fetch = globalThis
 
 type Outcome = { response: Response } | { error: unknown };
 
-/** Send the request once, and receive the whole response. */
+/**
+ * Send the request once, and receive the whole response.
+ *
+ * The race ends the attempt after `seconds`, also where `fetch` does not: in Node.js 22, a signal of
+ * `AbortSignal.any()` or of a `Request` can be garbage-collected before it aborts.
+ */
 async function attempt(fetch: Fetch, request: Request, body: ArrayBuffer | null, seconds: number): Promise<Outcome> {
+  const stopped = new AbortController();
+  const stop = (): void => stopped.abort(request.signal.reason);
+  const expire = (): void => stopped.abort(new DOMException("No response in time", "TimeoutError"));
+  const timer = setTimeout(expire, Math.max(1, 1000 * seconds));
+  request.signal.addEventListener("abort", stop);
+  const end = new Promise<never>((_, reject) => {
+    stopped.signal.addEventListener("abort", () => reject(stopped.signal.reason));
+  });
+  if (request.signal.aborted) stop();
   try {
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(Math.max(1, Math.ceil(1000 * seconds)))]);
-    const response = await fetch(new Request(request, { body, signal }));
-    await response.clone().arrayBuffer();
-    return { response };
+    return { response: await Promise.race([end, receive(fetch, new Request(request, { body, signal: stopped.signal }))]) };
   } catch (error) {
     return { error };
+  } finally {
+    clearTimeout(timer);
+    request.signal.removeEventListener("abort", stop);
   }
+}
+
+/** Return the response when its body is complete. */
+async function receive(fetch: Fetch, request: Request): Promise<Response> {
+  const response = await fetch(request);
+  await response.clone().arrayBuffer();
+  return response;
 }
 
 /** Return the least seconds to wait before the next attempt; undefined if the outcome is final. */

@@ -3,7 +3,7 @@ import { retrying } from "../../../sdk/typescript/helpers/index.mts";
 
 declare const process: { argv: [string, string, string] };
 
-type Outcome = "refused" | "broken" | "half" | { status: number; headers?: Record<string, string> };
+type Outcome = "refused" | "broken" | "half" | "silence" | { status: number; headers?: Record<string, string> };
 
 interface Scenario {
   method: string;
@@ -13,6 +13,8 @@ interface Scenario {
   outcomes: Outcome[];
 }
 
+const LONG = 20_000;
+
 /** The error of Node.js's fetch. */
 function failure(code: string): TypeError {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) });
@@ -21,6 +23,7 @@ function failure(code: string): TypeError {
 /** Return the response of one attempt. */
 async function respond(outcome: Outcome | undefined, request: Request): Promise<Response> {
   if (outcome === undefined || outcome === "broken") throw failure("UND_ERR_SOCKET");
+  if (outcome === "silence") return new Promise(() => {});
   if (outcome === "refused") throw failure("ECONNREFUSED");
   if (outcome === "half") return new Response(new ReadableStream({ pull: (body) => body.error(failure("UND_ERR_SOCKET")) }));
   const body = outcome.status === 204 ? null : await request.text();
@@ -34,6 +37,11 @@ async function run({ method, path, headers, body, outcomes }: Scenario): Promise
   Math.random = () => 0.5;
   Object.assign(globalThis, {
     setTimeout: (done: () => void, milliseconds: number) => {
+      if (milliseconds >= LONG) {
+        // The end of an attempt.
+        if (outcomes[keys.length] === "silence") queueMicrotask(done);
+        return;
+      }
       waits.push(Math.round(milliseconds) / 1000);
       queueMicrotask(done);
     },
@@ -47,7 +55,7 @@ async function run({ method, path, headers, body, outcomes }: Scenario): Promise
     if ((await response.text()) !== (body ?? "")) throw new Error("another body");
     return { final: response.status, waits, keys };
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
     return { final: "error", waits, keys };
   }
 }

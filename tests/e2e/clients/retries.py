@@ -44,6 +44,9 @@ class Server:
             raise httpx.ConnectError("refused")
         if outcome == "broken":
             raise httpx.ReadError("broken")
+        if outcome == "silence":
+            assert 0 < request.extensions["timeout"]["read"] <= RETRY.timeout
+            raise httpx.ReadTimeout("silence")
         if outcome == "half":
             return httpx.Response(200, stream=Half())
         return httpx.Response(outcome["status"], headers=outcome.get("headers", {}), content=request.content)
