@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.docs.markdown import blocks, read
 from tests.e2e.faults import faults
 from tests.e2e.stack import ROOT, post, service
+from tests.support import operations as contract_operations
 from tests.support import specification
 from tools.sdk import operations
 
@@ -209,6 +212,61 @@ def test_no_operation_is_lost_or_doubled_through_a_proxy_that_fails(keyed: Clien
     operations_done = sum(len(each[what]) for each in done for what in each if what != "listed")
     replays = "" if DECLARED else "; the contract declares no Idempotency-Key, so the proxy replays the responses"
     print(f"{operations_done} operations, 0 lost, 0 doubled; requests by fault: {dict(proxy.done)}{replays}")
+
+
+@pytest.mark.parametrize(("language", "program"), [("python", "helpers.py"), ("typescript", "helpers.mts")])
+def test_the_program_of_the_page_works(keyed: Clients, tmp_path: Path, language: str, program: str) -> None:
+    """It is typed, updates the item, and lists it."""
+    (text,) = blocks(read("docs/sdk.md").partition("## Without a checkout")[0], language)
+    file = keyed.folder / program
+    with service(tmp_path, ACCESS_LOG="off") as running:
+        file.write_text(text.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{running.port}"))
+        command, environment = keyed.command(f"../../../{program}")
+        assert subprocess.check_output(command, env=environment, text=True, timeout=60) == "Desk lamp!\n1 Desk lamp!\n"
+    configuration = json.loads((CLIENTS / "tsconfig.json").read_text())
+    (keyed.folder / "tsconfig.json").write_text(json.dumps({**configuration, "files": [program]}))
+    check: dict[str, list[str | Path]] = {
+        "python": [
+            ROOT / ".venv/bin/mypy",
+            "--config-file=",
+            "--strict",
+            "--python-executable",
+            TOOLS / "python",
+            file,
+        ],
+        "typescript": [TOOLS / "node", ROOT / "node_modules/.bin/tsc", "--project", keyed.folder],
+    }
+    variables = {**environment, "MYPYPATH": environment["PYTHONPATH"]}
+    subprocess.run(check[language], env=variables, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("language", ["python", "typescript"])
+def test_the_helpers_name_no_operation(language: str) -> None:
+    """So they work with the resources that `make resource` adds, without a change."""
+    names = [str(operation) for operation in contract_operations()]
+    code = "".join(re.sub(r'""".*?"""|/\*.*?\*/', "", file.read_text(), flags=re.DOTALL) for file in _helpers(language))
+    assert code
+    assert [name for name in [*names, "/items", "Item"] if re.search(rf"\b{name}\b", code)] == []
+
+
+def _helpers(language: str) -> list[Path]:
+    return sorted((SDK / "helpers" / language).glob("*.*"))
+
+
+def test_the_longest_path_decides_whether_an_operation_takes_a_key() -> None:
+    """`/items/{item_id}/items` ends like `/items`. A parameter of the path counts for each of its operations."""
+    paths: dict[str, Any] = {
+        "/items": {"post": {"parameters": [{"$ref": "#/components/parameters/Key"}]}, "get": {}},
+        "/items/{item_id}/items": {"post": {}},
+        "/v1.0/tags": {"parameters": [KEY_PARAMETER | {"name": "idempotency-key"}], "post": {}, "delete": {}},
+    }
+    contract = {"paths": paths, "components": {"parameters": {"Key": KEY_PARAMETER}}}
+    assert operations(contract) == [
+        ("POST", "/items/[^/]+/items$", False),
+        ("POST", r"/v1\.0/tags$", True),
+        ("DELETE", r"/v1\.0/tags$", True),
+        ("POST", "/items$", True),
+    ]
 
 
 def _together(commands: list[tuple[list[str], dict[str, str]]]) -> list[dict[str, Any]]:
