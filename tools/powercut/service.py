@@ -6,12 +6,15 @@ The pragmas are not settings: with `synchronous=NORMAL`, acknowledged writes are
 that they can find losses. They replace the value of the same pragma that the service sets itself.
 """
 
+import re
 import runpy
 import sqlite3
 import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+
+_SETTING = re.compile(r"\s*PRAGMA\s+(?P<name>\w+)\s*=.*", re.IGNORECASE | re.DOTALL)
 
 
 def connection_class(pragmas: Mapping[str, str]) -> type[sqlite3.Connection]:
@@ -24,10 +27,8 @@ def connection_class(pragmas: Mapping[str, str]) -> type[sqlite3.Connection]:
                 super().execute(f"PRAGMA {name} = {value}")
 
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-            first, _, rest = sql.partition(" ")
-            name = rest.partition("=")[0].strip().lower()
-            if first.upper() == "PRAGMA" and name in pragmas:
-                sql = f"PRAGMA {name} = {pragmas[name]}"
+            if (setting := _SETTING.fullmatch(sql)) and setting["name"].lower() in pragmas:
+                sql = f"PRAGMA {setting['name']} = {pragmas[setting['name'].lower()]}"
             return super().execute(sql, *args)
 
     return Connection
