@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.powercut import clients, recording
 from tools.powercut.disk import Disk
-from tools.powercut.events import Sent, events
+from tools.powercut.events import SUFFIXES, Sent, events
 from tools.powercut.history import History, Outcome
 from tools.powercut.moments import describe
 from tools.powercut.rebuilt import check
@@ -70,7 +70,7 @@ def cut_power(folder: Path, cuts: int, seed: int) -> Report:
                 if isinstance(event, Sent):
                     history.sent(event.request_id)
                 position += 1
-            _compare(disk, folder / f"left-{start}")
+            _compare(disk, folder / f"left-{start}" / database.name)
     if unsent := history.without_response():
         raise TraceError(f"the trace lacks the responses to {unsent} requests")
     return report
@@ -93,8 +93,9 @@ def _choose(moments: Sequence[str], cuts: int, source: random.Random) -> list[Cu
 
 def _compare(disk: Disk, left: Path) -> None:
     """Compare the files that the events make with those that the service has left: then no write is missing."""
-    expected = {file.name: file.read_bytes() for file in left.iterdir() if not file.name.endswith("-shm")}
+    paths = [left.with_name(f"{left.name}{suffix}") for suffix in SUFFIXES]
+    expected = {path.name: path.read_bytes() for path in paths if path.exists()}
     found = everything(disk, random.Random(0))
     if found != expected:
         sizes = {name: len(content) for name, content in found.items()}
-        raise TraceError(f"the trace leads to other files than {left} has: {sizes}")
+        raise TraceError(f"the trace leads to other files than {left.parent} has: {sizes}")
