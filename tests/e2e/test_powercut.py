@@ -8,7 +8,7 @@ import pytest
 
 from tools.powercut.__main__ import SUBJECTS, Subject, failure, shown
 from tools.powercut.cutting import cut_power
-from tools.powercut.recording import Plan, record
+from tools.powercut.recording import DATABASE, Plan, record
 from tools.powercut.survival import SURVIVALS
 
 SEED = 2026
@@ -23,11 +23,15 @@ def _cannot_trace() -> str | None:
     return None if done.returncode == 0 else f"strace cannot be used here: {done.stderr.strip()}"
 
 
+@pytest.fixture(autouse=True)
+def _strace() -> None:
+    if reason := _cannot_trace():
+        pytest.skip(reason)
+
+
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_power_cuts(tmp_path: Path, subject: Subject) -> None:
     """300 cuts while the service starts, writes, merges the WAL, is killed and stops; `make power-cuts` makes more."""
-    if reason := _cannot_trace():
-        pytest.skip(reason)
     record(tmp_path, Plan(SEED, 1000, subject.pragmas))
     report = cut_power(tmp_path, 300, SEED)
     print(f"\n{subject.name}, seed {SEED}\n\n{shown(report)}")
@@ -36,3 +40,15 @@ def test_power_cuts(tmp_path: Path, subject: Subject) -> None:
     assert set(report.survivals) == set(SURVIVALS)
     if not subject.pragmas:
         assert set(report.moments) >= MOMENTS
+
+
+def test_power_cuts_of_a_database_that_was_there_before(tmp_path: Path) -> None:
+    """Its rows are acknowledged from the beginning, whatever the start does with it."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    record(before, Plan(SEED, 100, {}))
+    record(after, Plan(SEED, 100, {}, before / "left-2" / DATABASE))
+    report = cut_power(after, 100, SEED)
+    assert failure(SUBJECTS[0], report) == [], report.examples
+    assert report.moments["start"].total() > 10

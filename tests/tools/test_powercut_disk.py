@@ -35,6 +35,11 @@ def test_what_was_synced_is_durable(tmp_path: Path) -> None:
     assert _can_be(disk, "everything") == {b"abxyz"}
 
 
+def test_files_before_the_first_event_are_durable() -> None:
+    """With their names."""
+    assert _can_be(Disk({FILE: b"abc"}), "what was synced") == {b"abc"}
+
+
 def test_a_sync_does_not_cover_a_write_that_ends_after_its_begin(tmp_path: Path) -> None:
     """Nor is anything durable before its end."""
     entry, end = unfinished(write(FILE, 0, b"ab", thread=1))

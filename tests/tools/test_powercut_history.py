@@ -68,6 +68,14 @@ def test_responses_must_come_in_the_order_of_the_requests() -> None:
     assert _history("c-0").without_response() == 4
 
 
+def test_rows_before_the_first_request_are_acknowledged() -> None:
+    """And their ids are assigned."""
+    history = History(REQUESTS, {7: (7, *OLD[1:])})
+    assert history.compare({7: (7, *OLD[1:])}) == (Outcome.OK, "")
+    assert history.compare({})[0] is Outcome.LOST
+    assert history.highest_id == 7
+
+
 def test_requests_are_saved_and_loaded(tmp_path: Path) -> None:
     """For cutting a recording again."""
     save(tmp_path / "requests.json", REQUESTS)

@@ -1,6 +1,6 @@
 """Cut the power of the service many times, and count the acknowledged writes that are lost.
 
-    python -m tools.powercut [--cuts N] [--requests N] [--seed N] [--keep FOLDER | --again FOLDER]
+    python -m tools.powercut [--cuts N] [--requests N] [--seed N] [--database FILE] [--keep FOLDER | --again FOLDER]
 
 The service is recorded as it is, when no cut may lose anything, and with less durable values of `synchronous`: then the
 same cuts must find lost writes and damaged databases, or they would prove nothing.
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> str | None:
                 folder = (options.again or options.keep or Path(temporary)) / f"recording-{number}"
                 if not options.again:
                     folder.mkdir(parents=True)
-                    record(folder, Plan(options.seed, options.requests, subject.pragmas))
+                    record(folder, Plan(options.seed, options.requests, subject.pragmas, options.database))
                 report = cut_power(folder, options.cuts, options.seed)
                 print(f"\n{subject.name}\n\n{shown(report)}", flush=True)
                 failures += failure(subject, report)
@@ -64,6 +64,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cuts", type=int, default=1000, help="in each recording (1000)")
     parser.add_argument("--requests", type=int, default=2000, help="in each recording (2000)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="repeats the cuts")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="start with a copy of it, to cut its migration")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep the recordings")
     place.add_argument("--again", type=Path, metavar="FOLDER", help="cut recordings that were kept")

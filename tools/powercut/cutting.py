@@ -13,7 +13,7 @@ from tools.powercut.disk import Disk
 from tools.powercut.events import SUFFIXES, Sent, events
 from tools.powercut.history import History, Outcome
 from tools.powercut.moments import describe
-from tools.powercut.rebuilt import check
+from tools.powercut.rebuilt import check, rows
 from tools.powercut.strace import TraceError
 from tools.powercut.survival import SURVIVALS, everything
 
@@ -56,9 +56,11 @@ def cut_power(folder: Path, cuts: int, seed: int) -> Report:
     database = folder / "data" / recording.DATABASE
     runs = [events(folder / f"trace-{start}", database) for start in recording.STARTS]
     requests = clients.load(folder / "requests.json")
-    history = History(requests)
+    initial = folder / recording.INITIAL / database.name
+    history = History(requests, rows(initial) if initial.exists() else None)
     chosen = _choose(describe(runs, history.kinds, database.name), cuts, random.Random(seed))
-    report, disk, position = Report(), Disk(), 0
+    disk = Disk({database.name: initial.read_bytes()} if initial.exists() else None)
+    report, position = Report(), 0
     with tempfile.TemporaryDirectory(prefix="powercut-") as room:
         for start, run in zip(recording.STARTS, runs, strict=True):
             for event in run:

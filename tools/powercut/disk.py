@@ -4,7 +4,7 @@ Files and folders are separate, as in POSIX: the content of a new file is durabl
 after a sync of the folder, and the name of a new folder after a sync of the folder that has it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tools.powercut.events import (
@@ -54,11 +54,11 @@ Names = dict[str, File]
 
 
 class Disk:
-    """The files of one folder. Feed it the events in their order, and ask at any moment what can be on the disk."""
+    """The files of one folder, at first `files`. Feed it the events in their order, and ask what can be on the disk."""
 
-    def __init__(self) -> None:
-        self._names: Names = {}
-        self._durable_names: Names = {}
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        self._durable_names: Names = {name: File(bytearray(content)) for name, content in (files or {}).items()}
+        self._names: Names = dict(self._durable_names)
         self._done: set[Change] = set()
         self._covered: dict[int, tuple[str, File | None, set[Change]]] = {}
         self._created: dict[Change, File] = {}

@@ -19,16 +19,19 @@ class Outcome(StrEnum):
 
 
 class History:
-    """The requests of all clients. Tell it the responses in their order; at any moment, compare it with a database."""
+    """The requests of all clients, and the rows before the first one.
 
-    def __init__(self, requests: Iterable[Request]) -> None:
+    Tell it the responses in their order; at any moment, compare it with a database.
+    """
+
+    def __init__(self, requests: Iterable[Request], rows: Mapping[int, Row] | None = None) -> None:
         self._requests = {request.id: request for request in requests}
         self._next: dict[int, list[Request]] = defaultdict(list)  # of each client, the next one last
         for request in reversed(self._requests.values()):
             self._next[request.client].append(request)
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, Row] = dict(rows or {})
         self._former: dict[int, set[Row | None]] = defaultdict(lambda: {None})
-        self.highest_id = 0
+        self.highest_id = max(self._rows, default=0)
 
     @property
     def kinds(self) -> dict[str, str]:

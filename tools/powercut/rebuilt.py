@@ -30,12 +30,22 @@ def _check(connection: sqlite3.Connection, history: History) -> tuple[Outcome, s
     problems = [text for (text,) in connection.execute("PRAGMA integrity_check")]
     if problems != ["ok"]:
         return Outcome.DAMAGED, f"integrity_check: {'; '.join(problems)[:500]}"
-    rows: dict[int, Row] = {}
-    highest = 0
-    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'items'").fetchone():
-        rows = {row[0]: row for row in connection.execute(_ROWS)}
-        highest = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'items'").fetchone()[0] or 0
-    outcome, text = history.compare(rows)
+    found, highest = _read(connection)
+    outcome, text = history.compare(found)
     if outcome is Outcome.OK and highest < history.highest_id:
         return Outcome.LOST, f"id {history.highest_id} was acknowledged, and {highest + 1} is assigned next"
     return outcome, text
+
+
+def _read(connection: sqlite3.Connection) -> tuple[dict[int, Row], int]:
+    """Return the items, and the highest id that was ever assigned. A new database has no table yet."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'items'").fetchone():
+        return {}, 0
+    highest = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'items'").fetchone()[0]
+    return {row[0]: row for row in connection.execute(_ROWS)}, highest or 0
+
+
+def rows(file: Path) -> dict[int, Row]:
+    """Return the items of a database that nobody else uses."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        return _read(connection)[0]

@@ -1,7 +1,7 @@
 """Records the service under strace: starts it without a database, runs clients, kills it, starts it again, stops it.
 
 A recording is a folder: `trace-1` and `trace-2` from strace, `requests.json` from the clients, and the database as the
-service left it each time (`left-1`, `left-2`).
+service left it each time (`left-1`, `left-2`); also the database that it has found, if any (`initial`).
 """
 
 import http.client
@@ -22,6 +22,7 @@ from app.settings import ROOT
 from tools.powercut.clients import Client, run_together, save
 
 DATABASE = "items.db"
+INITIAL = "initial"
 STARTS = (1, 2)
 CLIENTS = 8
 SMALL_CHECKPOINT = {"wal_autocheckpoint": "100"}
@@ -40,17 +41,25 @@ class RecordingError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is recorded: `requests` in all, of clients that `seed` decides; `pragmas` that the service does not set."""
+    """What is recorded: `requests` in all, of clients that `seed` decides; `pragmas` that the service does not set.
+
+    The first start finds a copy of `database`, such as one of an earlier release; or none, in a folder to be made.
+    """
 
     seed: int
     requests: int
     pragmas: Mapping[str, str]
+    database: Path | None = None
 
 
 def record(folder: Path, plan: Plan) -> None:
     """Make a recording in an empty folder. Raise `RecordingError`."""
     if shutil.which("strace") is None:
         raise RecordingError("strace is not installed (on Debian: sudo apt-get install strace).")
+    if plan.database:
+        for name in ("data", INITIAL):
+            (folder / name).mkdir()
+            shutil.copy(plan.database, folder / name / DATABASE)
     clients = [Client(number, random.Random(f"{plan.seed}-{number}")) for number in range(CLIENTS)]
     for start in STARTS:
         pragmas = {**(SMALL_CHECKPOINT if start > 1 else {}), **plan.pragmas}
