@@ -19,7 +19,9 @@ def _cannot_trace() -> str | None:
     """Return why strace cannot be used, if so: containers can forbid it."""
     if shutil.which("strace") is None:
         return "strace is not installed"
-    done = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False
+    )
     return None if done.returncode == 0 else f"strace cannot be used here: {done.stderr.strip()}"
 
 

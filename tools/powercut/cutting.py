@@ -53,7 +53,7 @@ class Report:
 
 def cut_power(folder: Path, cuts: int, seed: int) -> Report:
     """Cut the power this number of times in a recording. Raise `TraceError` if the trace lacks something."""
-    database = folder / "data" / recording.DATABASE
+    database = folder.resolve() / "data" / recording.DATABASE
     runs = [events(folder / f"trace-{start}", database) for start in recording.STARTS]
     requests = clients.load(folder / "requests.json")
     initial = folder / recording.INITIAL / database.name

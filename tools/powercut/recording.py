@@ -54,6 +54,7 @@ class Plan:
 
 def record(folder: Path, plan: Plan) -> None:
     """Make a recording in an empty folder. Raise `RecordingError`."""
+    folder = folder.resolve()  # as strace prints it
     if shutil.which("strace") is None:
         raise RecordingError("strace is not installed (on Debian: sudo apt-get install strace).")
     if plan.database:
