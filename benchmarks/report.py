@@ -13,31 +13,16 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from benchmarks import base, targets
 from benchmarks.load import CONNECTIONS, Sample
-from benchmarks.registry import (
-    CONNEXION_FLASK,
-    FASTAPI,
-    LIMIT,
-    LITESTAR,
-    SERVICE,
-    TUTORIAL,
-    Contestant,
-)
+from benchmarks.registry import SERVICE, Contestant
 from benchmarks.scenarios import Scenario
 from benchmarks.server import WORKERS
 
 FOLDER = Path(__file__).parent
 PACKAGES = ("gunicorn", "gunicorn_h1c", "uvloop", "connexion", "Flask", "SQLAlchemy", "orjson", "jsonschema_rs")
+TARGETS = targets.AT_MOST | targets.AT_LEAST
 PEERS_PACKAGES = ("Flask-SQLAlchemy", "fastapi", "pydantic", "starlette", "litestar", "msgspec")
-# Targets: how many times cheaper the service must be than each of these, in CPU per request.
-TARGETS = {
-    CONNEXION_FLASK: {"get-one": 7.0, "get-50": 5.0, "post": 5.0},
-    TUTORIAL: {"get-one": 4.5, "get-50": 4.0, "post": 5.0},
-    FASTAPI: {"get-one": 3.0, "get-50": 2.2, "post": 2.5},
-    LITESTAR: {"get-one": 1.2, "get-50": 1.2, "post": 1.3},
-}
-# Targets: the service may cost at most this many times as much as the limit.
-ALLOWANCE = {"get-one": 1.2, "get-50": 1.15, "post": 1.25}
 
 
 @dataclass(frozen=True)
@@ -98,7 +83,7 @@ it is loaded on the loopback interface over {connections} connections, for {seco
 *CPU* is user and system time of the whole process tree divided by the number of responses, the smallest of all rounds;
 everything else is the median. The load generator shares the machine's cores with the server, so requests per second
 depend on both; compare CPU per request. Databases are in memory, to measure the program and not the disk;
-*POST, on disk* is the same with the disk's `fsync` in every request."""
+*POST, durable* is the same with the disk's `fsync` in every request."""
 
 
 def provenance(*packages: str) -> str:
@@ -107,6 +92,7 @@ def provenance(*packages: str) -> str:
     module = Path(sys.argv[0]).stem
     name = "benchmarks" if module == "__main__" else f"benchmarks.{module}"
     facts = {
+        "commit": base.revision(),
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "command": f"`{' '.join(['python -m', name, *sys.argv[1:]])}`",
         "processor": f"{os.cpu_count()} cores, {_processor()}",
@@ -167,27 +153,15 @@ def _processes(figures: Figures, contestants: Sequence[Contestant]) -> str:
 
 
 def _targets(figures: Figures, scenarios: Sequence[Scenario]) -> str:
-    wanted = [scenario for scenario in scenarios if scenario.key in ALLOWANCE]
-
-    def at_least(contestant: Contestant, scenario: Scenario) -> str:
-        ratio, target = figures.ratio(contestant, scenario), TARGETS[contestant][scenario.key]
-        return verdict(ratio, f"≥ {target:g}", reached=ratio is not None and ratio >= target)
-
-    def at_most(scenario: Scenario) -> str:
-        ratio, target = figures.ratio(LIMIT, scenario), ALLOWANCE[scenario.key]
-        cost = 1 / ratio if ratio else None
-        return verdict(cost, f"≤ {target:g}", reached=cost is not None and cost <= target)
-
-    rows = [[f"times cheaper than {one.label}", *(at_least(one, scenario) for scenario in wanted)] for one in TARGETS]
-    rows.append([f"times the cost of {LIMIT.label}", *(at_most(scenario) for scenario in wanted)])
+    wanted = [scenario for scenario in scenarios if any(scenario.key in per for per in TARGETS.values())]
+    rows = [
+        [
+            f"times {'the cost of' if one in targets.AT_MOST else 'cheaper than'} {one.label}",
+            *(targets.beside(one, scenario.key, figures.ratio(one, scenario)) for scenario in wanted),
+        ]
+        for one in TARGETS
+    ]
     return table(["", *(scenario.title for scenario in wanted)], rows)
-
-
-def verdict(figure: float | None, target: str, *, reached: bool) -> str:
-    """Return a figure with its target, and whether it reached the target."""
-    if figure is None:
-        return "-"
-    return f"{figure:.2f} ({target}: {'pass' if reached else '**miss**'})"
 
 
 def _number(figure: float | None, digits: int = 0) -> str:

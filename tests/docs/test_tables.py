@@ -13,7 +13,7 @@ COSTS = {
     "GET of one item, µs": ("CPU per request, µs", "GET one"),
     "GET of a page of 50 items, µs": ("CPU per request, µs", "GET 50"),
     "POST, µs": ("CPU per request, µs", "POST"),
-    "POST with a durable write, µs": ("CPU per request, µs", "POST, on disk"),
+    "POST with a durable write, µs": ("CPU per request, µs", "POST, durable"),
     "a 400, µs": ("CPU per request, µs", "a 400 (name of 81 characters)"),
     "memory, MB": ("Memory and start", "memory, MB"),
     "start to first response, s": ("Memory and start", "start to first 200, s"),
