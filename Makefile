@@ -143,7 +143,7 @@ BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3
 	touch $@
 
 .PHONY: bench
-bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 15 minutes)
+bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 20 minutes)
 	$(BENCH)/python -m benchmarks $(ARGS)
 
 # An option for a variable that the user has set: BASE and ROUNDS have defaults above, for other commands.

@@ -13,7 +13,7 @@ from benchmarks.server import HOST, Server
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 16
 WARM_UP = 1
-ROUNDS = 3
+ROUNDS = 2
 SECONDS = 3
 
 

@@ -45,6 +45,14 @@ LITESTAR = Contestant("litestar", "Litestar", _gunicorn("litestar_msgspec"))
 LITESTAR_KEPT = Contestant(
     "litestar-kept", "Litestar, connections kept open", _gunicorn("litestar_msgspec"), environment=KEPT
 )
+# On Granian, a server in Rust, with its defaults: no access log, for example. It reads GRANIAN_HOST and its like.
+LIMIT_GRANIAN = Contestant(
+    "bare-asgi-granian",
+    "bare ASGI on Granian",
+    ("-m", "granian", "--interface", "asgi", "benchmarks.peers.limit:app"),
+    environment=KEPT,
+)
+BLACKSHEEP = Contestant("blacksheep", "BlackSheep", _gunicorn("blacksheep_pydantic"))
 FASTAPI = Contestant("fastapi", "FastAPI", _gunicorn("fastapi_def"))
 CONNEXION_ASYNC = Contestant("connexion-async", "Connexion AsyncApp", _gunicorn("connexion_async"))
 CONNEXION_FLASK = Contestant("connexion-flask", "Connexion FlaskApp", _gunicorn("connexion_flask"))
@@ -55,8 +63,10 @@ CONTESTANTS = (
     SERVICE,
     UNLOGGED,
     LIMIT,
+    LIMIT_GRANIAN,
     LITESTAR_KEPT,
     LITESTAR,
+    BLACKSHEEP,
     FASTAPI,
     FLASK_CORE,
     TUTORIAL,

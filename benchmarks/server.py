@@ -126,11 +126,12 @@ def serve(
     setting for that.
     """
     port = free_port()
+    listen = {"HOST": HOST, "PORT": str(port), "WEB_CONCURRENCY": str(workers)}
+    granian = {"GRANIAN_HOST": HOST, "GRANIAN_PORT": str(port), "GRANIAN_WORKERS": str(workers)}
     variables = {
         "DATABASE_URL": f"sqlite:///{database}",
-        "HOST": HOST,
-        "PORT": str(port),
-        "WEB_CONCURRENCY": str(workers),
+        **listen,
+        **granian,
         "SYNCHRONOUS": "FULL" if is_durable(database) else "OFF",
         **contestant.environment,
         **(environment or {}),

@@ -47,7 +47,8 @@ def main() -> None:
             print("skipped: slow-disk needs gcc", file=sys.stderr)
         for part in parts:
             measure(part, contestants, shim, options, samples)
-    text = writes_report.render(samples, parts, contestants, options.rounds, options.seconds)
+    machine = report.provenance(*report.PEERS_PACKAGES)
+    text = writes_report.render(samples, parts, contestants, machine, rounds=options.rounds, seconds=options.seconds)
     report.publish("RESULTS-writes.md", text, complete=len(parts) == len(PARTS) and options.rounds >= ROUNDS)
 
 

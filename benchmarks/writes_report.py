@@ -66,13 +66,19 @@ def tail(sample: Sample) -> float:
 
 
 def render(
-    samples: Samples, parts: Sequence[Part], contestants: Mapping[str, Contestant], rounds: int, seconds: int
+    samples: Samples,
+    parts: Sequence[Part],
+    contestants: Mapping[str, Contestant],
+    provenance: str,
+    *,
+    rounds: int,
+    seconds: int,
 ) -> str:
     """Return the report of a run in Markdown."""
     sections = [
         "# Durable writes",
         HOW.format(rounds=rounds, seconds=seconds),
-        report.provenance(*report.PEERS_PACKAGES),
+        provenance,
         "## Targets",
         report.table(["", "", "this service"], [row for part in parts for row in targets(samples, part)]),
     ]
