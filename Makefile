@@ -79,6 +79,10 @@ mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='
 e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+.PHONY: power-cuts
+power-cuts: .venv/runtime  ## Rebuild the database as power cuts can leave it; fail if a write is lost (needs strace)
+	@$(BIN)/python -m tools.powercut $(ARGS)
+
 # Set only on the command line, so that no environment variable can enable writing.
 MODE := read
 CASES := 100
@@ -145,8 +149,20 @@ BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3
 	touch $@
 
 .PHONY: bench
-bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 15 minutes)
+bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 20 minutes)
 	$(BENCH)/python -m benchmarks $(ARGS)
+
+# An option for a variable that the user has set: BASE and ROUNDS have defaults above, for other commands.
+given = $(if $(filter command environment,$(firstword $(origin $(1)))),--$(2) $($(1)))
+.PHONY: bench-check
+bench-check: .venv-bench/ready  ## Compare the cost of requests with BASE, a commit or a peer (needs wrk; takes 2 minutes)
+	@$(BENCH)/python -m benchmarks.check $(call given,BASE,base) $(call given,ROUNDS,rounds) \
+	  $(call given,SCENARIOS,scenarios) $(ARGS)
+
+.PHONY: bench-writes
+bench-writes: .venv-bench/ready  ## Compare durable writes with BASE, a commit, and with peers (needs wrk; takes 6 minutes)
+	@$(BENCH)/python -m benchmarks.writes $(call given,BASE,base) $(call given,ROUNDS,rounds) \
+	  $(call given,ONLY,only) $(ARGS)
 
 .PHONY: bench-scale
 bench-scale: .venv-bench/ready  ## Measure how the cost grows with the table, up to 10 million rows
