@@ -38,9 +38,9 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
     `errors` says which exceptions have a problem of their own. Handlers run on the event loop, or on the threads of
-    `executor`; `run_unsafe` calls those of unsafe methods (RFC 9110 §9.2.1). Without `enforce`, a response that violates
+    `executor`; `run_unsafe` calls those of unsafe methods (RFC 9110 §9.2.1). Without `enforce`, a response that breaks
     the contract is logged and sent. `around` is code around operations. `connexion_options` go to Connexion's
-    `add_api()`: `pythonic_params` and `security_map` for every operation, others for those with `x-pipeline: connexion`.
+    `add_api()`: `pythonic_params` and `security_map` for every operation, others for `x-pipeline: connexion`.
 
     Raise `ContractError`, which lists everything that does not fit.
     """

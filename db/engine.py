@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 
 from db import file_lock
+from db.folder import create_folder
 from db.schema import metadata
 from db.sqlite import Connections, DatabaseFile
 from db.turns import Turns
@@ -130,7 +131,7 @@ class _SQLite:
         return self._writer
 
     def create_file(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        create_folder(self._path.parent)
         if not self._path.exists():
             self._path.touch()
 
