@@ -5,6 +5,7 @@ not lead to others.
 """
 
 import asyncio
+import inspect
 import json
 import re
 from collections import Counter
@@ -163,6 +164,8 @@ def _for_plain(handler: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(handler)
     def named(*args: Any, **kwargs: Any) -> Any:
         result = handler(*args, **kwargs)
+        if inspect.iscoroutine(result):  # plain Connexion calls handlers on threads
+            result = asyncio.run(result)
         data, status, headers = result if isinstance(result, tuple) and len(result) == 3 else (result, 200, {})
         if isinstance(result, tuple) and len(result) == 2:
             data, status = result

@@ -164,7 +164,7 @@ def service(folder: Path, *, root: Path = ROOT, prefix: Sequence[str] = (), **se
 
     `prefix` is a program that runs the command.
     """
-    port = free_port()
+    port = int(settings.get("PORT") or free_port())
     environment = {
         **os.environ,
         "HOST": "127.0.0.1",

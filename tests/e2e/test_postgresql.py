@@ -4,16 +4,22 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 import schemathesis
 
 from tests.docs.markdown import blocks, read
-from tests.e2e.stack import Running, ask, free_port, post, service, wait_until
+from tests.e2e.stack import Response, Running, ask, free_port, post, service, wait_until
+from tests.support import JSON
 from tools.conformance.configuration import configuration
 from tools.conformance.engine import run
 
@@ -38,6 +44,12 @@ class Cluster:
     def stop(self) -> None:
         """Stop immediately, like a machine that loses power."""
         self._run("pg_ctl", "--wait", "--mode=immediate", "stop")
+
+    def processes(self) -> list[int]:
+        """Return the ids of all its processes."""
+        main = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        return [main, *map(int, children)]
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), "--pgdata", str(self.data), *arguments]
@@ -106,6 +118,90 @@ def test_the_page_about_it_works(cluster: Cluster, tmp_path: Path) -> None:
     assert found
     with service(tmp_path, DATABASE_URL=f"{found[1]}:{cluster.port}{found[2]}") as running:
         assert post(running.port, {"name": "Desk lamp"})["Location"] == "/items/1"
+
+
+@pytest.fixture
+def impatient(cluster: Cluster, tmp_path: Path) -> Iterator[Running]:
+    """One worker that waits at most a second for a lock."""
+    with service(tmp_path, DATABASE_URL=cluster.url, WEB_CONCURRENCY="1", WRITE_TIMEOUT="1") as running:
+        yield running
+
+
+@contextmanager
+def _locked(cluster: Cluster, location: str) -> Iterator[psycopg.Connection[Any]]:
+    """Another client of the database has locked the row of an item."""
+    with psycopg.connect(cluster.url) as connection:
+        connection.execute("SELECT * FROM items WHERE id = %s FOR UPDATE", [int(location.rpartition("/")[2])])
+        yield connection
+
+
+def _rename(port: int, location: str, **headers: str) -> Response:
+    sent = {"Content-Type": JSON} | {name.replace("_", "-"): value for name, value in headers.items()}
+    return ask(port, "PATCH", location, b'{"name": "new"}', sent)
+
+
+def test_writes_that_wait_for_a_lock_leave_the_others_alone(cluster: Cluster, impatient: Running) -> None:
+    """40 updates of one locked row end with 503; reads and health checks are served before the first of them ends."""
+    location = post(impatient.port, {"name": "old"})["Location"]
+    with _locked(cluster, location), ThreadPoolExecutor(40) as clients:
+        writes = [clients.submit(_rename, impatient.port, location) for _ in range(40)]
+        wait_until(lambda: _waiting(cluster) == 5, "five updates wait in the database")
+        for path in ("/healthz", "/readyz", "/items", location):
+            assert ask(impatient.port, "GET", path).status == 200
+        responses = [write.result() for write in writes]
+    assert {(response.status, response["Retry-After"]) for response in responses} == {(503, "1")}
+    assert _rename(impatient.port, location).status == 200
+
+
+def _waiting(cluster: Cluster) -> int:
+    with psycopg.connect(cluster.url) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_a_server_that_does_not_respond_is_a_503(cluster: Cluster, impatient: Running) -> None:
+    """Liveness is still 200; when the server goes on, so does the service."""
+    location = post(impatient.port, {"name": "old"})["Location"]
+    processes = cluster.processes()
+    try:
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        with ThreadPoolExecutor(12) as clients:
+            reads = [clients.submit(ask, impatient.port, "GET", path) for path in [location, "/readyz"] * 6]
+            assert ask(impatient.port, "GET", "/healthz").status == 200
+            assert {read.result().status for read in reads} == {503}
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+    wait_until(lambda: ask(impatient.port, "GET", "/readyz").status == 200, "ready again")
+    assert ask(impatient.port, "GET", location).status == 200
+
+
+def test_a_key_whose_request_runs_is_409(cluster: Cluster, impatient: Running) -> None:
+    """Then, its response is sent again."""
+    location = post(impatient.port, {"name": "old"})["Location"]
+    with ThreadPoolExecutor(1) as client:
+        with _locked(cluster, location) as lock:
+            first = client.submit(_rename, impatient.port, location, Idempotency_Key="1")
+            wait_until(lambda: _waiting(cluster) == 1, "the first request waits")
+            second = _rename(impatient.port, location, Idempotency_Key="1")
+            assert (second.status, second["Retry-After"]) == (409, "1")
+            lock.rollback()
+        assert first.result().status == 200
+    third = _rename(impatient.port, location, Idempotency_Key="1")
+    assert (third.status, third["Idempotency-Replayed"], third.body) == (200, "true", first.result().body)
+
+
+def test_a_dry_run_stores_nothing(gunicorn: Running) -> None:
+    """As on SQLite, but for the id, which PostgreSQL does not assign again."""
+    dry = post(gunicorn.port, {"name": "dry"}, {"Prefer": "dry-run", "Idempotency-Key": "dry"})
+    assert (dry.status, dry["Preference-Applied"]) == (201, "dry-run")
+    assert ask(gunicorn.port, "GET", dry["Location"]).status == 404
+    real = post(gunicorn.port, {"name": "dry"}, {"Idempotency-Key": "dry"})
+    assert ask(gunicorn.port, "GET", real["Location"]).status == 200
+    assert ask(gunicorn.port, "DELETE", real["Location"], headers={"Prefer": "dry-run"}).status == 204
+    assert ask(gunicorn.port, "DELETE", real["Location"]).status == 204
 
 
 def test_a_stopped_database_is_a_503_until_its_start(cluster: Cluster, gunicorn: Running) -> None:
