@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -87,6 +88,7 @@ class _SQLite:
         self._readers = Connections(self._file)
         self._turns = Turns(self._file, write_timeout)
         self._writer: Writer | None = None
+        weakref.finalize(self, _close, self._file, self._turns.lock_path)  # at the end of the process, too
 
     def read(self) -> AbstractContextManager[Connection]:
         turn = self._turns.current()
@@ -136,10 +138,15 @@ class _SQLite:
         return status.f_frsize * (status.f_bavail if os.geteuid() else status.f_bfree)
 
     def close(self) -> None:
-        self._readers.close()
-        self._turns.connections.close()
-        if not Path(f"{self._path}-wal").exists():  # SQLite removes it with the last connection of all processes
-            file_lock.remove(self._turns.lock_path)
+        _close(self._file, self._turns.lock_path)
+
+
+def _close(file: DatabaseFile, lock_path: str) -> None:
+    """Close all connections; leave one file if no other process has the database open."""
+    for pool in file.pools:
+        pool.close()
+    if not Path(f"{file.path}-wal").exists():  # SQLite removes it with the last connection of all processes
+        file_lock.remove(lock_path)
 
 
 def _is_on_event_loop() -> bool:

@@ -163,10 +163,7 @@ class Connections:
 
     def take(self) -> Connection:
         """Return a connection that nobody else has, to the file that is at the path now."""
-        if self._process != os.getpid():
-            self._foreign += self._idle
-            self._idle = []
-            self._process = os.getpid()
+        self._leave_to_parent()
         generation = self._file.check()
         try:
             return self._idle.pop()
@@ -196,8 +193,15 @@ class Connections:
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
+        self._leave_to_parent()
         while self._idle:
             self._idle.pop().close()
+
+    def _leave_to_parent(self) -> None:
+        if self._process != os.getpid():
+            self._foreign += self._idle
+            self._idle = []
+            self._process = os.getpid()
 
     def _open(self, generation: int) -> Connection:
         connection = self._engine.connect()
