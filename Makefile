@@ -77,6 +77,10 @@ mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='
 e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+.PHONY: power-cuts
+power-cuts: .venv/runtime  ## Rebuild the database as power cuts can leave it; fail if a write is lost (needs strace)
+	@$(BIN)/python -m tools.powercut $(ARGS)
+
 # Set only on the command line, so that no environment variable can enable writing.
 MODE := read
 CASES := 100

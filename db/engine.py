@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from db.folder import create_folder
 from db.schema import metadata
 
 BUSY_TIMEOUT_MS = 5000
@@ -114,7 +115,7 @@ class Database:
     def create(self) -> None:
         """Create the tables that are not there yet, once, whatever the number of processes that try."""
         if self.is_sqlite:
-            Path(str(self._engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+            create_folder(Path(str(self._engine.url.database)).parent)
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
