@@ -26,10 +26,10 @@ CACHED = ("get-one", "get-50", "304")
 ALONE, BEHIND, CACHE = "service alone", "behind nginx", "behind nginx, READ_CACHE_SECONDS=1"
 HOW = """\
 The service alone and behind nginx, in one run and with the same load, with the settings of `docker-compose.yml`: a Unix
-socket between the two, JSON logs of both into pipes, two workers of the service, one of nginx for each core. Only the
-port and the limits for one IP address differ, because the whole load comes from one. CPU is in µs per request, the
-smallest of {rounds} rounds of {seconds} s; everything else is the median. Load generator, nginx and service share the
-machine's cores. The database is in memory."""
+socket between the two, JSON logs of both into pipes, two workers of the service and one of nginx. Only the port and the
+limit for the rate differ, because the whole load comes from one IP address. CPU is in µs per request, the smallest of
+{rounds} rounds of {seconds} s; everything else is the median. Load generator, nginx and service share the machine's
+cores. The database is in memory."""
 
 
 @dataclass
