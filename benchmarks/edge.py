@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +17,9 @@ from app import edge as app_edge
 from benchmarks import load, report
 from benchmarks.data import copy
 from benchmarks.load import Sample
+from benchmarks.registry import CHECKOUT
 from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.server import CHECKOUT, HOST, WORKERS, Server, free_port
+from benchmarks.server import HOST, WORKERS, Server, free_port
 
 MEASURED = ("get-one", "get-50", "post", "304")
 CACHED = ("get-one", "get-50", "304")
@@ -131,7 +131,7 @@ def composed_service(database: Path, socket: Path) -> Iterator[Server]:
         "WEB_CONCURRENCY": str(WORKERS),
     }
     command = [sys.executable, "-m", "app", f"--bind={HOST}:{port}", f"--bind=unix:{socket}"]
-    with log_collector() as log, Server("service", [*log, *command], port, environment) as server:
+    with Server("service", command, port, environment) as server:
         yield server
 
 
@@ -142,7 +142,7 @@ def edge(socket: Path, source: Path, *, cache: bool = False) -> Iterator[Server]
     if program is None:
         raise SystemExit("nginx is not installed: apt-get install nginx")
     port = free_port()
-    with TemporaryDirectory() as folder, log_collector() as log:
+    with TemporaryDirectory() as folder:
         configuration = Path(folder, "nginx")
         shutil.copytree(source, configuration)
         app_edge.write(configuration / "contract")
@@ -156,22 +156,8 @@ def edge(socket: Path, source: Path, *, cache: bool = False) -> Iterator[Server]
         # If root starts nginx, its workers run as the user `nobody`, which cannot open the socket.
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
         command = [program, "-p", f"{folder}/", "-c", str(configuration / "nginx.conf"), *user]
-        with Server("nginx", [*log, *command], port, {}) as server:
+        with Server("nginx", command, port, {}) as server:
             yield server
-
-
-@contextmanager
-def log_collector() -> Iterator[list[str]]:
-    """Read a log from a pipe, like a container engine. Yield the beginning of a command whose output goes there."""
-    with TemporaryDirectory() as folder:
-        pipe = Path(folder, "log")
-        os.mkfifo(pipe)
-        collector = subprocess.Popen(["cat", pipe], stdout=subprocess.DEVNULL)  # noqa: S603, S607 -- the command is our own
-        try:
-            yield ["sh", "-c", 'exec "$@" >"$0"', str(pipe)]
-        finally:
-            collector.terminate()
-            collector.wait()
 
 
 if __name__ == "__main__":
