@@ -80,7 +80,7 @@ keepalive = 75  # seconds; longer than nginx's 60, so that nginx never sends a r
 backlog = 2048
 
 limit_request_line = 8190  # bytes; a longer line is a 414
-limit_request_fields = 64  # headers; more headers are a 431
+limit_request_fields = 68  # headers; more are a 431. A client has 64: nginx adds up to four of its own
 limit_request_field_size = 8190  # bytes per header; a longer header is a 431
 
 control_socket_disable = True  # not used, and the root file system may be read-only

@@ -289,6 +289,7 @@ def assert_problem(  # a problem has so many parts
     assert response.headers["Content-Type"] == PROBLEM
     assert response.headers["Content-Length"] == str(len(response.content))
     assert "X-Request-Id" in response.headers
+    assert response.headers["Cache-Control"] == ("no-cache" if "ETag" in response.headers else "no-store")
     for name, value in (headers or {}).items():
         assert response.headers[name] == value
 
