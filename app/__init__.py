@@ -20,9 +20,9 @@ from app.errors import ERRORS
 from app.logs import configure
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
+from app.start import DATABASE_FAULTS
 from contract import ContractError
 from db.engine import Database
-from db.errors import DatabaseError
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def _lifespan(database: Database) -> Callable[[Any], AbstractAsyncContextManager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         try:
             database.create()
-        except (DatabaseError, OSError) as error:
+        except DATABASE_FAULTS as error:
             # A worker that starts while the database is unavailable responds with 503, like the others. If this stopped
             # it, Gunicorn would stop them all. A start that cannot succeed fails earlier (gunicorn.conf.py).
             logger.warning("The database cannot be used yet: %r", error)

@@ -3,18 +3,18 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from db.schema import metadata
+from db import copies, revisions
 
 BUSY_TIMEOUT_MS = 5000
 # https://sqlite.org/pragma.html: WAL lets readers read while one writes; FULL makes an acknowledged write survive power
@@ -24,7 +24,6 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
-_CREATION_LOCK = 0x6974656D73  # any number that only this service uses
 
 
 class ImmediateSQLite(SQLiteDialect_pysqlite):
@@ -112,13 +111,22 @@ class Database:
         return self._write()
 
     def create(self) -> None:
-        """Create the tables that are not there yet, once, whatever the number of processes that try."""
+        """Create or migrate the tables of SQLite, once, whatever the number of processes that try.
+
+        Those of PostgreSQL must be there: several instances of the service may share them. Raise `RevisionError`.
+        """
+        url = self._engine.url
+        file = Path(str(url.database))
         if self.is_sqlite:
-            Path(str(self._engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        with self.write() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
-            metadata.create_all(connection)
+            file.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with copies.locked(file) if self.is_sqlite else nullcontext(), self.read() as connection:
+            found = revisions.find(connection)
+        if not self.is_sqlite:
+            revisions.require_current(found)
+        elif not found.is_current:
+            from db.migrate import migrate  # Alembic takes 80 ms to import
+
+            migrate(url)
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,0 +1,48 @@
+"""Compares the tables of a database with those of the code, `db.schema`. Imports Alembic."""
+
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from db.schema import metadata
+
+OPTIONS = {
+    "compare_type": True,
+    "compare_server_default": True,
+    # Constraints have names here, so those of CHECK can be compared by name.
+    "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+}
+
+
+def differences(connection: Connection) -> list[str]:
+    """Return what a database has that the code does not have (`remove_…`), and the reverse (`add_…`)."""
+    is_sqlite = connection.dialect.name == "sqlite"
+
+    def is_compared(name: str | None, kind: str, _parents: Any) -> bool:
+        return is_sqlite or kind != "table" or name in metadata.tables  # others may use the same PostgreSQL database
+
+    context = MigrationContext.configure(connection, opts={**OPTIONS, "include_name": is_compared})
+    found = [_described(difference) for difference in compare_metadata(context, metadata)]
+    return found + (_without_autoincrement(connection) if is_sqlite else [])
+
+
+def _described(difference: Any) -> str:
+    """Return a difference of Alembic in words, such as `add_index items.items_by_name`."""
+    if isinstance(difference, list):  # of one column
+        return "; ".join(f"{kind} {table}.{column}" for kind, _, table, column, *_ in difference)
+    kind, *_, thing = difference
+    table = difference[2] if kind.endswith("_column") else getattr(getattr(thing, "table", None), "name", None)
+    return f"{kind} {table}.{thing.name}" if table else f"{kind} {thing.name}"
+
+
+def _without_autoincrement(connection: Connection) -> list[str]:
+    """Alembic does not compare it, and a migration that copies a table can lose it."""
+    tables = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"))
+    has = {name: "AUTOINCREMENT" in sql.upper() for name, sql in tables}
+    return [
+        f"add_autoincrement {table.name}"
+        for table in metadata.tables.values()
+        if table.dialect_options["sqlite"]["autoincrement"] and not has.get(table.name, True)
+    ]
