@@ -16,6 +16,7 @@ warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testcli
 from connexion import FlaskApp
 
 import contract
+from app.commands import database_commands
 from app.errors import ERRORS
 from app.logs import configure
 from app.pages import add_pages
@@ -36,6 +37,7 @@ def create_app(settings: Settings) -> FlaskApp:
     application = FlaskApp(__name__, lifespan=_lifespan(database), server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
     specification = contract.load(SPECIFICATION)
+    application.app.cli.add_command(database_commands(settings.database_url))
     add_pages(application.app, SPECIFICATION.read_bytes(), specification)
     contract.install(
         application,

@@ -104,10 +104,10 @@ def create_database(url: URL) -> None:
 def database_fault(url: URL, error: Exception) -> str:
     """Return a sentence for a user: why the database cannot be used, and what to do."""
     if isinstance(error, RevisionError):
-        return f"The database {_shown(url)} {error}"
+        return f"The database {shown(url)} {error}"
     if url.get_backend_name() == "sqlite":
         return _file_fault(Path(str(url.database)).absolute(), error)
-    return f"The database {_shown(url)} cannot be used: {_reason(error)}. See DATABASE_URL."
+    return f"The database {shown(url)} cannot be used: {_reason(error)}. See DATABASE_URL."
 
 
 def _file_fault(file: Path, error: Exception) -> str:
@@ -152,13 +152,13 @@ def welcome(listeners: Iterable[Any], database_url: URL) -> str:
 
   API            {base}/
   Documentation  {base}/ui/
-  Database       {_shown(database_url)}
+  Database       {shown(database_url)}
   To stop        press Ctrl-C
 
 """
 
 
-def _shown(url: URL) -> str:
+def shown(url: URL) -> str:
     """Return the file of an SQLite database, or the URL of a server without its password."""
     if url.get_backend_name() == "sqlite":
         return str(Path(str(url.database)).absolute())

@@ -4,7 +4,7 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, StaticPool, create_engine, inspect, text
 
 from db.schema import metadata
 
@@ -25,7 +25,7 @@ def differences(connection: Connection) -> list[str]:
 
     context = MigrationContext.configure(connection, opts={**OPTIONS, "include_name": is_compared})
     found = [_described(difference) for difference in compare_metadata(context, metadata)]
-    return found + (_without_autoincrement(connection) if is_sqlite else [])
+    return found + (unseen(connection) if is_sqlite else [])
 
 
 def _described(difference: Any) -> str:
@@ -37,12 +37,22 @@ def _described(difference: Any) -> str:
     return f"{kind} {table}.{thing.name}" if table else f"{kind} {thing.name}"
 
 
-def _without_autoincrement(connection: Connection) -> list[str]:
-    """Alembic does not compare it, and a migration that copies a table can lose it."""
-    tables = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"))
-    has = {name: "AUTOINCREMENT" in sql.upper() for name, sql in tables}
-    return [
-        f"add_autoincrement {table.name}"
-        for table in metadata.tables.values()
-        if table.dialect_options["sqlite"]["autoincrement"] and not has.get(table.name, True)
-    ]
+def unseen(connection: Connection) -> list[str]:
+    """Return the differences of an SQLite database that Alembic does not see: conditions, and AUTOINCREMENT."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.begin() as fresh:
+        metadata.create_all(fresh)
+        expected = _details(fresh)
+    engine.dispose()
+    found = _details(connection)
+    return [f"modify_{name}" for name, detail in expected.items() if found.get(name, detail) != detail]
+
+
+def _details(connection: Connection) -> dict[str, Any]:
+    """Return the condition of each CHECK constraint, and whether each table never assigns an id twice."""
+    tables = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")).all()
+    found: dict[str, Any] = {f"autoincrement {name}": "AUTOINCREMENT" in sql.upper() for name, sql in tables}
+    for name, _ in tables:
+        for check in inspect(connection).get_check_constraints(name):
+            found[f"constraint {name}.{check['name']}"] = check["sqltext"]
+    return found

@@ -1,5 +1,6 @@
 """Copies of an SQLite database: complete, consistent, and verified before they get their name."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -24,7 +25,7 @@ def copy(source: Path, target: Path, progress: Progress = lambda _done, _all: No
     `sqlite3.Error` or `OSError`.
     """
     if target.exists():
-        raise FileExistsError(f"{target} exists already")
+        raise _exists(target)
     unfinished = target.with_name(f".{target.name}.unfinished")
     with unfinished.open("ab") as opened:
         _reserve(opened, target)
@@ -33,7 +34,7 @@ def copy(source: Path, target: Path, progress: Progress = lambda _done, _all: No
             if faults := damage(unfinished):
                 raise DamagedError("; ".join(faults))
             os.fsync(opened.fileno())
-            _name(unfinished, target)
+            link(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
     sync(target.parent)
@@ -70,8 +71,9 @@ def damage(file: Path) -> list[str]:
 
 
 def connect(file: Path) -> sqlite3.Connection:
-    """Open an existing database."""
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=60)
+    """Open an existing database. One that cannot be written, such as a backup on another disk, can be read."""
+    mode = "rw" if os.access(file, os.W_OK) else "ro"
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=60)
 
 
 def sync(folder: Path) -> None:
@@ -81,6 +83,18 @@ def sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def link(file: Path, name: Path) -> None:
+    """Give a file another name, which no file has. On a file system without hard links, it loses its first name."""
+    try:
+        name.hardlink_to(file)
+    except FileExistsError:
+        raise _exists(name) from None
+    except OSError:
+        if name.exists():
+            raise _exists(name) from None
+        file.rename(name)
 
 
 @contextmanager
@@ -102,7 +116,7 @@ def _reserve(unfinished: IO[bytes], target: Path) -> None:
     try:
         fcntl.flock(unfinished, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise FileExistsError(f"{target} is being written by another process") from None
+        raise FileExistsError(errno.EEXIST, "Another process is writing", str(target)) from None
     unfinished.truncate(0)
 
 
@@ -117,13 +131,5 @@ def _write(source: Path, target: Path, progress: Progress) -> None:
         writing.execute("PRAGMA journal_mode = DELETE")  # one file, which can be opened where nothing can be written
 
 
-def _name(unfinished: Path, target: Path) -> None:
-    """Rename a file without replacing another."""
-    try:
-        os.link(unfinished, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
-            raise FileExistsError(f"{target} exists already") from None
-        unfinished.rename(target)
+def _exists(target: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "This file exists already", str(target))

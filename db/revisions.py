@@ -68,4 +68,6 @@ def require_current(found: Found) -> None:
     """Raise `RevisionError` unless this release can use the database as it is."""
     if not found.is_current:
         state = f"is at revision {found.revision}" if found.revision else "has no tables of this service"
+        if not found.recorded:
+            state = "has the tables of release 1.0.0, which recorded no revision"
         raise RevisionError(f"{state}, and this release needs {newest()}. Run: flask --app app db upgrade")

@@ -123,8 +123,9 @@ def test_a_difference_is_found(database: Database, change: str, difference: str)
 @pytest.mark.parametrize(
     ("old", "new", "difference"),
     [
-        (" AUTOINCREMENT", "", "add_autoincrement items"),
+        (" AUTOINCREMENT", "", "modify_autoincrement items"),
         ("CONSTRAINT items_id CHECK (id BETWEEN 1 AND 9007199254740991)", "CHECK (1)", "add_constraint items.items_id"),
+        ("<= 200", "<= 300", "modify_constraint items.items_description_length"),
         ("name VARCHAR(80) NOT NULL", "name VARCHAR(80)", "modify_nullable items.name"),
         ("name VARCHAR(80)", "name VARCHAR(90)", "modify_type items.name"),
     ],
@@ -192,19 +193,21 @@ def test_a_table_that_is_copied_keeps_everything(old: URL, file: Path, history: 
 def test_a_copy_is_kept_before_a_table_changes(old: URL, file: Path, history: History) -> None:
     """It is the whole database as it was, in one file; a second copy does not replace the first."""
     before = _read(old, rows)
-    history.add(REWRITE, REWRITE_BACK)
+    revision = history.add(REWRITE, REWRITE_BACK)
     _create(old)
-    assert _kept(file) == ["items.db", "items.db.before-0002"]
-    assert _read(make_url(f"sqlite:///{file}.before-0002"), rows) == before
+    assert _kept(file) == ["items.db", f"items.db.before-{revision}"]
+    assert _read(make_url(f"sqlite:///{file}.before-{revision}"), rows)["items"] == before["items"]
     migrate(old, "0001")
     _create(old)
-    assert _kept(file) == ["items.db", "items.db.before-0001", "items.db.before-0002", "items.db.before-0002.2"]
+    kept = [f"items.db.before-{name}" for name in ("0001", revision, f"{revision}.2")]
+    assert _kept(file) == ["items.db", *kept]
 
 
 def test_no_copy_is_kept_when_a_migration_only_adds(old: URL, file: Path, history: History) -> None:
     """Tables, columns and indexes; nor for a new database."""
+    migrate(old, revisions.newest())
     history.add(
-        'op.create_table("tags", sa.Column("id", sa.Integer, primary_key=True))\n'
+        'op.create_table("others", sa.Column("id", sa.Integer, primary_key=True))\n'
         'op.add_column("items", sa.Column("colour", sa.String(10)))\n'
         'op.create_index("items_by_colour", "items", ["colour"])'
     )
@@ -219,7 +222,7 @@ def test_no_copy_is_kept_when_a_migration_only_adds(old: URL, file: Path, histor
 def test_a_migration_that_fails_changes_nothing(old: URL, file: Path, history: History, failure: str) -> None:
     """All migrations are one transaction; no copy is left, however often the service tries to start."""
     before = _read(old, rows), _read(old, schema)
-    history.add('op.create_table("tags", sa.Column("id", sa.Integer, primary_key=True))')
+    history.add('op.create_table("others", sa.Column("id", sa.Integer, primary_key=True))')
     history.add(f"{REWRITE}{failure}")
     with pytest.raises((RuntimeError, OperationalError), match=r"half done|no such table: absent"):
         _create(old)
@@ -240,8 +243,8 @@ def test_a_migration_may_not_break_references(old: URL, history: History) -> Non
 
 def test_a_copy_that_cannot_be_written_stops_the_migration(old: URL, file: Path, history: History) -> None:
     """Here a folder has the name of the unfinished copy."""
-    history.add(REWRITE)
-    (file.parent / f".{file.name}.before-0002.unfinished").mkdir()
+    revision = history.add(REWRITE)
+    (file.parent / f".{file.name}.before-{revision}.unfinished").mkdir()
     with pytest.raises(IsADirectoryError):
         _create(old)
     assert _read(old, revisions.find) == Found("0001", recorded=False)
@@ -249,7 +252,7 @@ def test_a_copy_that_cannot_be_written_stops_the_migration(old: URL, file: Path,
 
 def test_eight_starts_at_once_migrate_once(old: URL, file: Path, history: History) -> None:
     """One migrates and the others wait: there is one copy, and no start fails."""
-    history.add(REWRITE)
+    revision = history.add(REWRITE)
     command = [sys.executable, "-c", START, old.render_as_string(), str(history.folder)]
     options: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with ExitStack() as stack:
@@ -259,8 +262,8 @@ def test_eight_starts_at_once_migrate_once(old: URL, file: Path, history: Histor
             process.stdin.write("go\n")
             process.stdin.flush()
         assert [(*process.communicate(timeout=60), process.returncode) for process in started] == [("", "", 0)] * 8
-    assert _kept(file) == ["items.db", "items.db.before-0002"]
-    assert _read(old, revisions.find) == Found("0002")
+    assert _kept(file) == ["items.db", f"items.db.before-{revision}"]
+    assert _read(old, revisions.find) == Found(revision)
 
 
 def test_a_start_that_needs_no_migration_does_not_import_alembic(old: URL) -> None:

@@ -93,8 +93,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_their_tests_and_those_of_every_resource_pass(extended: Path) -> None:
-    """Contract, tables, statements and handlers."""
-    tests = "tests/openapi/test_{tables,rules,examples}.py tests/db/test_statements.py"
+    """Contract, tables, migrations, statements and handlers."""
+    tests = "tests/openapi/test_{tables,rules,examples}.py tests/db/test_{statements,migrations}.py"
     tests += f" tests/handlers/test_{PREFIX}{{tags,gadgets}}.py"
     print(_run(f".venv/bin/python -m pytest -q -n 2 {tests}", extended)[-300:])
 
