@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 
 from app.start import DATABASE_FAULTS, database_fault, shown
 from db import copies, revisions
-from db.copies import Progress
+from db.copies import DamagedError, Progress
 from db.engine import Database
 from db.restore import InUseError, restore
 from db.revisions import RevisionError
@@ -158,7 +158,9 @@ def _faults(url: URL) -> Iterator[None]:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return f"The database is damaged: {error}" if isinstance(error, sqlite3.DatabaseError) else str(error)
+    return (
+        f"The database is damaged: {error}" if isinstance(error, sqlite3.DatabaseError | DamagedError) else str(error)
+    )
 
 
 def _bar(label: str, length: int) -> Any:

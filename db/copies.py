@@ -65,9 +65,7 @@ def damage(file: Path) -> list[str]:
             rows = connection.execute("PRAGMA foreign_key_check").fetchmany(10)
         except sqlite3.DatabaseError as error:
             return [str(error)]
-    return faults + [
-        f"row {row} of {table} refers to a row of {parent} that does not exist" for table, row, parent, _ in rows
-    ]
+    return faults + [f"row {row} of {table} refers to a missing row of {parent}" for table, row, parent, _ in rows]
 
 
 def connect(file: Path) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, inspect
 
 from db import copies, revisions
 from db.copies import Progress
@@ -42,7 +42,7 @@ def restore(backup: Path, file: Path, progress: Progress) -> Path | None:
 
 def _require_ours(file: Path) -> None:
     with closing(Database(URL.create("sqlite", database=str(file)))) as database, database.read() as connection:
-        if revisions.find(connection).revision is None:
+        if revisions.find(connection).revision is None or not inspect(connection).has_table(revisions.FIRST_TABLE):
             raise RevisionError("has no tables of this service.")
 
 
