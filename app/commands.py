@@ -29,15 +29,13 @@ def database_commands(url: URL) -> AppGroup:
     @group.command()
     def upgrade() -> None:
         """Create the tables, or migrate them to this release."""
-        _migrate(url, revisions.newest())
+        _upgrade(url)
 
     @group.command()
     @click.argument("revision")
     def downgrade(revision: str) -> None:
         """Undo the migrations after REVISION: what only they added is lost."""
-        if revision not in revisions.known():
-            raise click.ClickException(f"There is no revision {revision}, only {', '.join(revisions.known())}.")
-        _migrate(url, revision)
+        _downgrade(url, revision)
 
     @group.command()
     def check() -> None:
@@ -59,12 +57,26 @@ def database_commands(url: URL) -> AppGroup:
     return group
 
 
-def _migrate(url: URL, revision: str) -> None:
+def _upgrade(url: URL) -> None:
     from db.migrate import migrate  # Alembic takes 80 ms to import
 
     with _faults(url):
         if url.get_backend_name() == "sqlite":
-            Path(str(url.database)).absolute().parent.mkdir(parents=True, exist_ok=True)
+            with closing(Database(url)) as database:
+                database.create()
+        else:
+            migrate(url)
+    click.echo(f"The database {shown(url)} is at revision {revisions.newest()}.")
+
+
+def _downgrade(url: URL, revision: str) -> None:
+    from db.migrate import migrate  # Alembic takes 80 ms to import
+
+    if revision not in revisions.known():
+        raise click.ClickException(f"There is no revision {revision}, only {', '.join(revisions.known())}.")
+    if url.get_backend_name() == "sqlite":
+        _existing(url)
+    with _faults(url):
         migrate(url, revision)
     click.echo(f"The database {shown(url)} is at revision {revision}.")
 

@@ -244,10 +244,30 @@ def test_a_migration_may_not_break_references(old: URL, history: History) -> Non
 def test_a_copy_that_cannot_be_written_stops_the_migration(old: URL, file: Path, history: History) -> None:
     """Here a folder has the name of the unfinished copy."""
     revision = history.add(REWRITE)
-    (file.parent / f".{file.name}.before-{revision}.unfinished").mkdir()
+    (file.parent / f"..{file.name}.before-{revision}.unfinished").mkdir()
     with pytest.raises(IsADirectoryError):
         _create(old)
     assert _read(old, revisions.find) == Found("0001", recorded=False)
+
+
+def test_a_migration_that_is_killed_changes_nothing(old: URL, file: Path, history: History) -> None:
+    """The next start migrates, and there is one copy, however often it was killed."""
+    revision = history.add(REWRITE)
+    source = history.folder / "versions" / f"{revision}_test.py"
+    whole = source.read_text("utf-8")
+    source.write_text(
+        whole.replace("\n\n\ndef downgrade", "\n    import os; os.kill(os.getpid(), 9)\n\n\ndef downgrade")
+    )
+    command = [sys.executable, "-c", START, old.render_as_string(), str(history.folder)]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=ROOT, input="go\n", capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (-9, "")
+    assert _read(old, revisions.find) == Found("0001", recorded=False)
+    assert len(_read(old, rows)["items"]) == 5
+    source.write_text(whole)
+    _create(old)
+    assert _kept(file) == ["items.db", f"items.db.before-{revision}"]
+    assert _read(old, revisions.find) == Found(revision)
 
 
 def test_eight_starts_at_once_migrate_once(old: URL, file: Path, history: History) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import CheckConstraint, Column, Index, MetaData, create_engine
 
-from app.settings import ROOT
+from app.settings import ROOT, Settings
 from db import columns, revisions, schema
 from db.comparison import differences
 from db.engine import Database
@@ -53,7 +53,11 @@ def test_a_name_is_part_of_a_file_name(folder: Path, capsys: pytest.CaptureFixtu
 
 
 def test_what_it_writes_makes_the_tables_of_the_code(
-    folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    database: Database,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With rows in them: a new column with its constraint and its index, and another type; down again, too."""
     database.create()
@@ -75,7 +79,7 @@ def test_what_it_writes_makes_the_tables_of_the_code(
         assert ITEMS.find(connection, 1) == added
     engine.dispose()
     monkeypatch.setattr("db.comparison.metadata", metadata)
-    migrate(database._engine.url, BEFORE)
+    migrate(settings.database_url, BEFORE)
     with database.read() as connection:
         assert differences(connection) == []
         assert ITEMS.find(connection, 1) == added
