@@ -4,7 +4,7 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, StaticPool, create_engine, inspect, text
+from sqlalchemy import Boolean, Connection, MetaData, StaticPool, create_engine, inspect, text
 
 from db.schema import metadata
 
@@ -24,8 +24,20 @@ def differences(connection: Connection) -> list[str]:
         return is_sqlite or kind != "table" or name in metadata.tables  # others may use the same PostgreSQL database
 
     context = MigrationContext.configure(connection, opts={**OPTIONS, "include_name": is_compared})
-    found = [_described(difference) for difference in compare_metadata(context, metadata)]
-    return found + (unseen(connection) if is_sqlite else [])
+    found = [_described(difference) for difference in compare_metadata(context, copied(metadata))]
+    if is_sqlite:
+        return found + unseen(connection)
+    return [difference for difference in found if difference not in _checks_of_sqlite()]
+
+
+def _checks_of_sqlite() -> set[str]:
+    """Return what Alembic misses on PostgreSQL: it has a type for true and false, and needs no constraints for them."""
+    columns = [column for table in metadata.tables.values() for column in table.columns]
+    return {
+        f"add_constraint {column.table.name}.{column.type.name}"
+        for column in columns
+        if isinstance(column.type, Boolean)
+    }
 
 
 def _described(difference: Any) -> str:
@@ -35,6 +47,14 @@ def _described(difference: Any) -> str:
     kind, *_, thing = difference
     table = difference[2] if kind.endswith("_column") else getattr(getattr(thing, "table", None), "name", None)
     return f"{kind} {table}.{thing.name}" if table else f"{kind} {thing.name}"
+
+
+def copied(tables: MetaData) -> MetaData:
+    """Return a copy: Alembic adds constraints to the tables that it compares."""
+    copy = MetaData()
+    for table in tables.sorted_tables:
+        table.to_metadata(copy)
+    return copy
 
 
 def unseen(connection: Connection) -> list[str]:

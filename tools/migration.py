@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeDecorator
 
 from app.settings import ROOT
 from db import schema
-from db.comparison import OPTIONS, unseen
+from db.comparison import OPTIONS, copied, unseen
 from db.engine import Database
 from tools.scaffold.code import formatted
 
@@ -113,14 +113,13 @@ def _only(table: str) -> Callable[..., bool]:
 
 def _with_checks_in_tables(metadata: MetaData) -> MetaData:
     """Return a copy in which the constraints of columns are those of their tables: Alembic ignores the others."""
-    copied = MetaData()
-    for original in metadata.sorted_tables:
-        table = original.to_metadata(copied)
+    copy = copied(metadata)
+    for table in copy.tables.values():
         for column in table.columns:
             for check in [each for each in column.constraints if isinstance(each, CheckConstraint)]:
                 column.constraints.remove(check)
                 table.append_constraint(CheckConstraint(check.sqltext, check.name))
-    return copied
+    return copy
 
 
 def _rendered(operations: Any, context: MigrationContext, *, in_batches: bool) -> str:
@@ -141,3 +140,7 @@ def _render_item(kind: str, thing: Any, _context: Any) -> str | Literal[False]:
     if kind == "type" and isinstance(thing, TypeDecorator):
         return f"sa.{thing.impl!r}"
     return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

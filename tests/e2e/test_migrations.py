@@ -161,7 +161,7 @@ def test_a_start_never_changes_postgresql(url: URL, command: tuple[str, ...]) ->
     expected = f"{shown} has no tables of this service, and this release needs {newest}. {COMMAND}\n"
     assert (ended.returncode, ended.stderr[-len(expected) :]) == (1, expected)
     assert _ask(url, schema) == {}
-    migrate(url)
+    migrate(url, "0001")
     _forget(url)
     behind = f"{shown} has the tables of release 1.0.0, which recorded no revision, and this release needs {newest}. "
     assert f"{behind}{COMMAND}\n" in _start(url, *command).stderr

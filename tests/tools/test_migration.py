@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Column, Index, MetaData, create_engine
 
 from app.settings import ROOT, Settings
 from db import columns, revisions, schema
-from db.comparison import differences
+from db.comparison import copied, differences
 from db.engine import Database
 from db.items import ITEMS
 from db.migrate import migrate
@@ -29,9 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _changed() -> MetaData:
     """The tables of the code with another length, another column and its index."""
-    changed = MetaData()
-    for table in metadata.sorted_tables:
-        table.to_metadata(changed)
+    changed = copied(metadata)
     items = changed.tables["items"]
     items.c.description.type = columns.text(300)
     items.append_column(Column("colour", columns.text(20), CheckConstraint("length(colour) <= 20", "items_colour")))
@@ -89,9 +87,7 @@ def test_a_condition_must_be_written_by_hand(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Alembic compares constraints by their names."""
-    changed = MetaData()
-    for table in metadata.sorted_tables:
-        table.to_metadata(changed)
+    changed = copied(metadata)
     description = changed.tables["items"].c.description
     description.constraints.clear()
     changed.tables["items"].append_constraint(CheckConstraint("length(description) <= 9", "items_description_length"))
