@@ -14,9 +14,9 @@ from app import edge as app_edge
 from benchmarks import load, report
 from benchmarks.data import copy
 from benchmarks.load import Sample
-from benchmarks.registry import SERVICE
+from benchmarks.registry import CHECKOUT, SERVICE
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.server import CHECKOUT, HOST, Server, free_port, serve
+from benchmarks.server import HOST, Server, free_port, serve
 
 MEASURED = ("get-one", "get-50", "post", "304")
 HOW = """\

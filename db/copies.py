@@ -9,6 +9,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
+from db.folder import sync
+
 Progress = Callable[[int, int], None]
 """Called with the pages that are done, and with all pages."""
 _PAGES = 256  # copied in one step
@@ -68,19 +70,9 @@ def damage(file: Path) -> list[str]:
     return faults + [f"row {row} of {table} refers to a missing row of {parent}" for table, row, parent, _ in rows]
 
 
-def connect(file: Path) -> sqlite3.Connection:
-    """Open an existing database. One that cannot be written, such as a backup on another disk, can be read."""
-    mode = "rw" if os.access(file, os.W_OK) else "ro"
+def connect(file: Path, mode: str = "rw") -> sqlite3.Connection:
+    """Open an existing database."""
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=60)
-
-
-def sync(folder: Path) -> None:
-    """Write to the disk which files a folder has."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def link(file: Path, name: Path) -> None:
@@ -119,7 +111,8 @@ def _reserve(unfinished: IO[bytes], target: Path) -> None:
 
 
 def _write(source: Path, target: Path, progress: Progress) -> None:
-    with closing(connect(source)) as reading, closing(connect(target)) as writing:
+    mode = "rw" if os.access(source, os.W_OK) else "ro"  # a backup may be on a disk that cannot be written
+    with closing(connect(source, mode)) as reading, closing(connect(target)) as writing:
         writing.execute("PRAGMA journal_mode = OFF")  # a copy that is not complete is not used
         writing.execute("PRAGMA synchronous = OFF")
         # One snapshot for all steps. Without it, a write in between would make the copy begin again.

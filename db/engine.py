@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from db import copies, revisions
+from db.folder import create_folder
 
 BUSY_TIMEOUT_MS = 5000
 # https://sqlite.org/pragma.html: WAL lets readers read while one writes; FULL makes an acknowledged write survive power
@@ -118,7 +119,7 @@ class Database:
         url = self._engine.url
         file = Path(str(url.database))
         if self.is_sqlite:
-            file.absolute().parent.mkdir(parents=True, exist_ok=True)
+            create_folder(file.parent)
         with copies.locked(file) if self.is_sqlite else nullcontext(), self.read() as connection:
             found = revisions.find(connection)
         if not self.is_sqlite:

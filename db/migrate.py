@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, create_engine, event, inspect, text
 from sqlalchemy.pool import NullPool
 
 from db import copies, revisions
+from db.folder import sync
 from db.revisions import Found, RevisionError
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def _copy_before_changes(connection: Connection, found: Found, target: str, file
         if copy.exists():
             kept = copies.unused(file.with_name(copy.name.removeprefix(".")))
             copy.rename(kept)
-            copies.sync(file.parent)
+            sync(file.parent)
             logger.info("The database before its migration is %s.", kept)
     finally:
         event.remove(connection, "before_cursor_execute", before)

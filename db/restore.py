@@ -12,6 +12,7 @@ from sqlalchemy import URL, inspect
 from db import copies, revisions
 from db.copies import Progress
 from db.engine import Database
+from db.folder import create_folder, sync
 from db.revisions import RevisionError
 
 # Every connection in WAL mode has a lock on these bytes (https://sqlite.org/fileformat.html#the_lock_byte_page).
@@ -30,7 +31,7 @@ def restore(backup: Path, file: Path, progress: Progress) -> Path | None:
     """
     prepared = file.with_name(f".{file.name}.restored")
     prepared.unlink(missing_ok=True)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    create_folder(file.parent)
     try:
         copies.copy(backup, prepared, progress)
         _require_ours(prepared)
@@ -49,7 +50,7 @@ def _require_ours(file: Path) -> None:
 def _replace(file: Path, prepared: Path) -> Path | None:
     if not file.exists():
         prepared.rename(file)
-        copies.sync(file.parent)
+        sync(file.parent)
         return None
     _merge_wal(file)
     with _unused(file):
@@ -63,7 +64,7 @@ def _replace(file: Path, prepared: Path) -> Path | None:
                 file.with_name(file.name + suffix).rename(kept.with_name(kept.name + suffix))
         copies.link(file, kept)
         prepared.replace(file)
-        copies.sync(file.parent)
+        sync(file.parent)
     return kept
 
 
