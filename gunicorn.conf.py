@@ -8,13 +8,21 @@ from typing import Any
 from app.drain import refuse_new_connections
 from app.logs import configuration, log_prints
 from app.settings import Settings, SettingsError
-from app.start import merge_wal, welcome
+from app.start import StartError, create_database, merge_wal, welcome
 
 log_prints()
 try:
     _settings = Settings.from_environ()
 except SettingsError as error:
     sys.exit(f"The service cannot start. {error}")
+
+
+def on_starting(_server: Any) -> None:
+    """Create or migrate the database before the first worker starts, also with `gunicorn app:app`."""
+    try:
+        create_database(_settings.database_url)
+    except StartError as error:
+        sys.exit(f"The service cannot start. {error}")
 
 
 def when_ready(server: Any) -> None:

@@ -17,15 +17,16 @@ warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testcli
 from connexion import FlaskApp
 
 import contract
+from app.commands import database_commands
 from app.dry_run import DryRun
 from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
+from app.start import DATABASE_FAULTS
 from contract import ContractError
 from db.engine import Database
-from db.errors import DatabaseError
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> FlaskApp:
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
     specification = contract.load(SPECIFICATION)
+    application.app.cli.add_command(database_commands(settings.database_url))
     add_pages(application.app, SPECIFICATION.read_bytes(), specification)
     contract.install(
         application,
@@ -62,7 +64,7 @@ def _lifespan(
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         try:
             database.create()
-        except (DatabaseError, OSError) as error:
+        except DATABASE_FAULTS as error:
             # A worker that starts while the database is unavailable responds with 503, like the others. If this stopped
             # it, Gunicorn would stop them all. A start that cannot succeed fails earlier (gunicorn.conf.py).
             logger.warning("The database cannot be used yet: %r", error)

@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from db import file_lock
+from db import copies, file_lock, revisions
 from db.folder import create_folder
 from db.postgresql import PostgreSQL
-from db.schema import metadata
 from db.sqlite import Connections, DatabaseFile
 from db.turns import Turns
 from db.writer import Writer
@@ -34,6 +33,7 @@ class Database:
     """
 
     def __init__(self, url: URL, write_timeout: float = WRITE_TIMEOUT) -> None:
+        self._url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._database: _SQLite | PostgreSQL = (
             _SQLite(Path(str(url.database)), write_timeout) if self.is_sqlite else PostgreSQL(url, write_timeout)
@@ -64,9 +64,18 @@ class Database:
         return self._database.run_read
 
     def create(self) -> None:
-        """Create the tables that are not there yet, once, whatever the number of processes that try."""
-        with self._database.creation() as connection:
-            metadata.create_all(connection)
+        """Create or migrate the tables of SQLite, once, whatever the number of processes that try.
+
+        Those of PostgreSQL must be there: several instances of the service may share them. Raise `RevisionError`.
+        """
+        with self._database.opened(), self.read() as connection:
+            found = revisions.find(connection)
+        if not self.is_sqlite:
+            revisions.require_current(found)
+        elif not found.is_current:
+            from db.migrate import migrate  # Alembic takes 80 ms to import
+
+            migrate(self._url)
 
     def is_full(self) -> bool:
         """Return whether the disk of an SQLite database has no space for a write. A server reports that by itself."""
@@ -126,12 +135,13 @@ class _SQLite:
         return self._writer
 
     @contextmanager
-    def creation(self) -> Iterator[Connection]:
+    def opened(self) -> Iterator[None]:
+        """Create the file if there is none. Meanwhile, no other process migrates or replaces it."""
         create_folder(self._path.parent)
-        if not self._path.exists():
-            self._path.touch()
-        with self.transaction() as connection:
-            yield connection
+        with copies.locked(self._path):
+            if not self._path.exists():
+                self._path.touch()
+            yield
 
     def free_bytes(self) -> int:
         status = os.statvfs(self._path.parent)

@@ -9,43 +9,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-)
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 
-from db import columns
-from db.schema import metadata
+from db.schema import idempotency_responses as responses
 
 MOST_KEPT = 1_000_000
 """How many responses are kept at most, whatever their age."""
-
-responses = Table(
-    "idempotency_responses",
-    metadata,
-    Column("id", columns.integer(), primary_key=True),
-    Column("caller", columns.text(200), nullable=False),
-    Column("operation", columns.text(200), nullable=False),
-    Column("key", columns.text(255), nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("headers", LargeBinary, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("created_at", columns.text(27), nullable=False),
-    Index("idempotency_responses_by_key", "caller", "operation", "key", unique=True),
-    Index("idempotency_responses_by_created_at", "created_at"),
-    sqlite_autoincrement=True,
-)
 
 Headers = Sequence[tuple[str, str]]
 

@@ -4,17 +4,16 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import TimeoutError as DatabaseTimeout
 
 THREADS = 5
 """Threads that read, and as many that write: writes that wait for a locked row leave reads alone."""
 STATEMENT_SECONDS = 10
-_CREATION_LOCK = 0x6974656D73  # any number that only this service uses
 
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 # A URL can choose other values: postgresql://…/items?connect_timeout=10
@@ -76,12 +75,9 @@ class PostgreSQL:
             finally:
                 self._local.connection = None
 
-    @contextmanager
-    def creation(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction, for one process at a time."""
-        with self.write() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
-            yield connection
+    def opened(self) -> AbstractContextManager[None]:
+        """Nothing: a server has its database."""
+        return nullcontext()
 
     async def run_read(self, function: Callable[[], Any]) -> Any:
         """Call a function that reads, on a thread."""

@@ -1,12 +1,9 @@
 """The service on a real PostgreSQL: it satisfies the contract, sorts names alike, and maps errors to problems."""
 
 import os
-import pwd
 import re
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +15,8 @@ import pytest
 import schemathesis
 
 from tests.docs.markdown import blocks, read
-from tests.e2e.stack import Response, Running, ask, free_port, post, service, wait_until
+from tests.e2e.postgresql import Cluster, postgresql, upgrade
+from tests.e2e.stack import Response, Running, ask, post, service, wait_until
 from tests.support import JSON
 from tools.conformance.configuration import configuration
 from tools.conformance.engine import run
@@ -26,62 +24,17 @@ from tools.conformance.engine import run
 NAMES = ["b", "a", "B", "ä", "Z", "ß", "_", "é", "😀", "中", "a b", "-"]
 
 
-class Cluster:
-    """A separate PostgreSQL cluster in a folder, on a port of 127.0.0.1."""
-
-    def __init__(self, programs: Path, folder: Path) -> None:
-        self.programs = programs
-        self.data = folder / "data"
-        self.port = free_port()
-        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8")
-
-    def start(self) -> None:
-        """Start, and wait until it accepts connections."""
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-        self._run("pg_ctl", "--wait", "--options", options, "--log", str(self.data.parent / "log"), "start")
-
-    def stop(self) -> None:
-        """Stop immediately, like a machine that loses power."""
-        self._run("pg_ctl", "--wait", "--mode=immediate", "stop")
-
-    def processes(self) -> list[int]:
-        """Return the ids of all its processes."""
-        main = int((self.data / "postmaster.pid").read_text().splitlines()[0])
-        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        return [main, *map(int, children)]
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self.programs / program), "--pgdata", str(self.data), *arguments]
-        if os.geteuid() == 0:  # PostgreSQL does not run as root
-            command = ["runuser", "-u", "postgres", "--", *command]
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A running cluster; skips if PostgreSQL is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    with tempfile.TemporaryDirectory(prefix="items-postgresql-") as name:
-        folder = Path(name)
-        if os.geteuid() == 0:
-            user = pwd.getpwnam("postgres")
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        started = Cluster(found[-1].parent, folder)
-        started.start()
+    with postgresql() as started:
         yield started
-        started.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def gunicorn(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The service on this cluster, with several workers that create the tables."""
+    """The service on this cluster, with several workers."""
+    upgrade(cluster.url)
     with service(tmp_path_factory.mktemp("service"), DATABASE_URL=cluster.url, WEB_CONCURRENCY="4") as running:
         yield running
 
@@ -109,14 +62,17 @@ def test_the_database_stores_what_the_contract_accepts(gunicorn: Running) -> Non
 
 
 def test_the_page_about_it_works(cluster: Cluster, tmp_path: Path) -> None:
-    """docs/postgresql.md creates a role and a database, and the service creates its tables in it."""
-    _, create, start = blocks(read("docs/postgresql.md"), "sh")
+    """docs/postgresql.md creates a role and a database, and a command creates the tables in it."""
+    _, create, upgrade_command, start = blocks(read("docs/postgresql.md"), "sh")
     psql = f"{cluster.programs}/psql --username=postgres --host=127.0.0.1 --port={cluster.port} -d postgres"
     assert create.count("sudo -u postgres psql ") == 2
     subprocess.run(["bash", "-ec", create.replace("sudo -u postgres psql", psql)], check=True, capture_output=True)
     found = re.fullmatch(r"DATABASE_URL=(\S+@127\.0\.0\.1)(/\S+) make run\n", start)
     assert found
-    with service(tmp_path, DATABASE_URL=f"{found[1]}:{cluster.port}{found[2]}") as running:
+    url = f"{found[1]}:{cluster.port}{found[2]}"
+    assert upgrade_command == f"DATABASE_URL={found[1]}{found[2]} .venv/bin/flask --app app db upgrade\n"
+    upgrade(url)
+    with service(tmp_path, DATABASE_URL=url) as running:
         assert post(running.port, {"name": "Desk lamp"})["Location"] == "/items/1"
 
 
