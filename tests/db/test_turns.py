@@ -226,7 +226,7 @@ def test_a_process_that_ends_releases_the_lock(turns: Turns) -> None:
 
 def test_without_a_lock_file_sqlites_lock_decides(database: Database, turns: Turns) -> None:
     """A folder in its place, or a folder without permission to write, does not stop writing."""
-    Path(turns.lock_path).unlink()
+    Path(turns.lock_path).unlink(missing_ok=True)
     Path(turns.lock_path).mkdir()
     turns.lock_path += "/missing/lock"
     turn = _begun(turns)
