@@ -97,6 +97,7 @@ class _SQLite:
 
     def __init__(self, path: Path, write_timeout: float) -> None:
         self._path = path
+        self._has_existed = path.exists()
         self._file = DatabaseFile(path)
         self._readers = Connections(self._file)
         self._turns = Turns(self._file, write_timeout)
@@ -133,9 +134,11 @@ class _SQLite:
         return self._writer
 
     def create_file(self) -> None:
-        create_folder(self._path.parent)
-        if not self._path.exists():
+        """Create the file, unless it has been there: a worker that starts must not hide that it was deleted."""
+        if not self._has_existed:
+            create_folder(self._path.parent)
             self._path.touch()
+            self._has_existed = True
 
     def free_bytes(self) -> int:
         status = os.statvfs(self._path.parent)
