@@ -120,6 +120,10 @@ resource: .venv/dev  ## Add the resource NAME=tags; its schema Tag (or SCHEMA=â€
 	@$(BIN)/python -m tools.scaffold '$(or $(NAME),$(error NAME is required, for example: make resource NAME=tags))' \
 	  $(if $(SCHEMA),--schema '$(SCHEMA)')
 
+.PHONY: migration
+migration: .venv/dev  ## Write the migration NAME=add_colour, after a change of the tables in db/schema.py
+	@$(BIN)/python -m tools.migration '$(or $(NAME),$(error NAME is required, for example: make migration NAME=add_colour))'
+
 .PHONY: format
 format: .venv/dev  ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true

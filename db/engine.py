@@ -3,24 +3,23 @@
 import asyncio
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 
-from db import file_lock
+from db import copies, file_lock, revisions
 from db.folder import create_folder
-from db.schema import metadata
+from db.postgresql import PostgreSQL
 from db.sqlite import Connections, DatabaseFile
 from db.turns import Turns
 from db.writer import Writer
 
 WRITE_TIMEOUT = 5
 _LEAST_FREE_BYTES = 1024 * 1024
-_CREATION_LOCK = 0x6974656D73  # any number that only this service uses
 _ON_EVENT_LOOP = (
     "write() would stop all requests of this process while it waits for its turn. "
     "Write in a plain function of an operation with an unsafe method (POST, PUT, PATCH, DELETE), or on a thread."
@@ -33,67 +32,64 @@ class Database:
     `write_timeout` is how many seconds a write may wait for others; only on SQLite.
     """
 
-    connections = 10  # at most at a time, to a database on the network
-
     def __init__(self, url: URL, write_timeout: float = WRITE_TIMEOUT) -> None:
+        self._url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._read: Callable[[], AbstractContextManager[Connection]]
-        self._transaction: Callable[[], AbstractContextManager[Connection]]
-        if self.is_sqlite:
-            self._sqlite = _SQLite(Path(str(url.database)), write_timeout)
-            self._read, self._transaction = self._sqlite.read, self._sqlite.transaction
-        else:
-            self._engine = create_engine(
-                url, pool_pre_ping=True, pool_size=self.connections, max_overflow=0, hide_parameters=True
-            )
-            self._read = self._engine.execution_options(isolation_level="AUTOCOMMIT").connect
-            self._transaction = self._engine.begin
+        self._database: _SQLite | PostgreSQL = (
+            _SQLite(Path(str(url.database)), write_timeout) if self.is_sqlite else PostgreSQL(url, write_timeout)
+        )
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection for one statement that reads."""
-        return self._read()
-
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """A transaction that writes, for code that serves no request: return commits, raise rolls back."""
-        return self._transaction()
+        return self._database.read()
 
     def write(self) -> AbstractContextManager[Connection]:
-        """A transaction that writes: return commits, raise rolls back.
+        """A transaction that writes: return commits, raise rolls back. Inside of another `write()`, a savepoint.
 
-        On SQLite it is the only one. In a call of `run()`, it is a part of that call's transaction.
+        In a call of `run()` on SQLite, it is a part of that call's transaction.
         """
-        return self._sqlite.write() if self.is_sqlite else self._transaction()
+        return self._database.write()
 
     async def run(self, function: Callable[[], Any]) -> Any:
-        """Call a function that writes to SQLite, on the event loop, in one transaction with others that wait.
+        """Call a function that writes, without stopping the event loop.
 
-        What it writes is committed when this returns. If it raises, that is undone, and nothing else.
+        On SQLite, it shares a transaction with others that wait. What it writes is committed when this returns. If it
+        raises, that is undone, and nothing else.
         """
-        return await self._sqlite.writer().run(function)
+        return await self._database.run(function)
+
+    @property
+    def run_read(self) -> Callable[[Callable[[], Any]], Awaitable[Any]] | None:
+        """What calls a function that reads, on a thread; None for SQLite, which is faster than a switch of threads."""
+        return self._database.run_read
 
     def create(self) -> None:
-        """Create the tables that are not there yet, once, whatever the number of processes that try."""
-        if self.is_sqlite:
-            self._sqlite.create_file()
-        with self.transaction() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
-            metadata.create_all(connection)
+        """Create or migrate the tables of SQLite, once, whatever the number of processes that try.
+
+        Those of PostgreSQL must be there: several instances of the service may share them. Raise `RevisionError`.
+        """
+        with self._database.opened(), self.read() as connection:
+            found = revisions.find(connection)
+        if not self.is_sqlite:
+            revisions.require_current(found)
+        elif not found.is_current:
+            from db.migrate import migrate  # Alembic takes 80 ms to import
+
+            migrate(self._url)
 
     def is_full(self) -> bool:
         """Return whether the disk of an SQLite database has no space for a write. A server reports that by itself."""
-        return self.is_sqlite and self._sqlite.free_bytes() < _LEAST_FREE_BYTES
+        return isinstance(self._database, _SQLite) and self._database.free_bytes() < _LEAST_FREE_BYTES
 
     def close(self) -> None:
         """Close all connections."""
-        if self.is_sqlite:
-            self._sqlite.close()
-        else:
-            self._engine.dispose()
+        self._database.close()
 
 
 class _SQLite:
     """An SQLite file: writers take turns, and readers do not wait for them."""
+
+    run_read = None
 
     def __init__(self, path: Path, write_timeout: float) -> None:
         self._path = path
@@ -119,12 +115,18 @@ class _SQLite:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         turn = self._turns.begin()
+        self._turns.local.turn = turn
         try:
             yield turn.connection
         except BaseException as error:
             turn.rollback(error)
             raise
+        finally:
+            self._turns.local.turn = None
         turn.commit()
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        return await self.writer().run(function)
 
     def writer(self) -> Writer:
         """Return the writer of the running event loop."""
@@ -133,12 +135,19 @@ class _SQLite:
             self._writer = Writer(self._turns, loop)
         return self._writer
 
-    def create_file(self) -> None:
-        """Create the file, unless it has been there: a worker that starts must not hide that it was deleted."""
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Create the file, unless it has been there: a worker that starts must not hide that it was deleted.
+
+        Meanwhile, no other process migrates or replaces it.
+        """
         if not self._has_existed:
             create_folder(self._path.parent)
-            self._path.touch()
-            self._has_existed = True
+        with copies.locked(self._path):
+            if not self._has_existed:
+                self._path.touch()
+                self._has_existed = True
+            yield
 
     def free_bytes(self) -> int:
         status = os.statvfs(self._path.parent)

@@ -1,4 +1,4 @@
-"""Creates the folder of a database so that a power cut cannot take it away."""
+"""Folders and the names in them, so that a power cut cannot take them away."""
 
 import os
 from pathlib import Path
@@ -13,8 +13,13 @@ def create_folder(folder: Path) -> None:
         return
     create_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    above = os.open(folder.parent, os.O_RDONLY)
+    sync(folder.parent)
+
+
+def sync(folder: Path) -> None:
+    """Write to the disk which files a folder has."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(above)
+        os.fsync(descriptor)
     finally:
-        os.close(above)
+        os.close(descriptor)

@@ -11,8 +11,8 @@ Health = dict[str, str]
 logger = logging.getLogger(__name__)
 
 
-def get_liveness() -> Health:
-    """The process can respond."""
+async def get_liveness() -> Health:
+    """The process can respond. A coroutine needs no thread: those may all be waiting for the database."""
     return {"status": "ok"}
 
 

@@ -142,12 +142,14 @@ def test_a_write_holds_the_lock_from_its_beginning(database: Database, file: Pat
     other.close()
 
 
-def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
-    """WAL: it sees the last committed state."""
+def test_a_reader_does_not_wait_for_a_writer(database: Database, settings: Settings) -> None:
+    """WAL: it sees the last committed state; the writer sees its own."""
     with database.write() as writing:
         ITEMS.add(writing, {"name": "x", "description": None})
-        with database.read() as reading:
+        with Database(settings.database_url).read() as reading:
             assert ITEMS.page(reading, "id", {}, None, 10) == []
+        with database.read() as reading:  # within the transaction
+            assert len(ITEMS.page(reading, "id", {}, None, 10)) == 1
 
 
 def test_a_reader_holds_no_lock_when_it_is_done(database: Database, file: Path) -> None:

@@ -21,6 +21,7 @@ from db.file_lock import FileLock
 from db.items import ITEMS
 from db.sqlite import error_of
 from db.turns import Turn, Turns
+from tests.db.internals import sqlite
 
 
 class Refused(Exception):  # noqa: N818 -- a handler's own
@@ -30,7 +31,7 @@ class Refused(Exception):  # noqa: N818 -- a handler's own
 @pytest.fixture
 def turns(database: Database) -> Turns:
     """The turns of the database."""
-    return database._sqlite._turns
+    return sqlite(database)._turns
 
 
 def _add(connection: Connection, name: str) -> None:
@@ -72,7 +73,7 @@ def test_a_call_that_raises_undoes_its_own_writes_and_no_others(
     """The same holds for each block of `write()` in a call that goes on."""
     with database.write() as connection:
         connection.execute(text("DELETE FROM items"))
-    turn = _begun(database._sqlite._turns)
+    turn = _begun(sqlite(database)._turns)
     expected: list[str] = []
     for number, (blocks, fails) in enumerate(calls):
         kept, raises = _expected(number, blocks)
@@ -225,7 +226,7 @@ def test_a_process_that_ends_releases_the_lock(turns: Turns) -> None:
 
 def test_without_a_lock_file_sqlites_lock_decides(database: Database, turns: Turns) -> None:
     """A folder in its place, or a folder without permission to write, does not stop writing."""
-    Path(turns.lock_path).unlink()
+    Path(turns.lock_path).unlink(missing_ok=True)
     Path(turns.lock_path).mkdir()
     turns.lock_path += "/missing/lock"
     turn = _begun(turns)
@@ -238,7 +239,7 @@ def test_without_a_lock_file_sqlites_lock_decides(database: Database, turns: Tur
 def test_a_fork_does_not_use_its_parents_connections(database: Database, turns: Turns) -> None:
     """Neither to read nor to write; the parent goes on with them."""
     _write(database, "parent")()
-    before = [*database._sqlite._readers._idle, *turns.connections._idle]
+    before = [*sqlite(database)._readers._idle, *turns.connections._idle]
     assert before
     reading, writing = os.pipe()
     pid = os.fork()
@@ -246,7 +247,7 @@ def test_a_fork_does_not_use_its_parents_connections(database: Database, turns: 
         try:
             _write(database, "child")()
             with database.read() as connection:
-                used = [*database._sqlite._readers._idle, *turns.connections._idle, connection]
+                used = [*sqlite(database)._readers._idle, *turns.connections._idle, connection]
             os.write(writing, b"%d" % len([one for one in used if one in before]))
         finally:
             os._exit(0)
@@ -255,7 +256,7 @@ def test_a_fork_does_not_use_its_parents_connections(database: Database, turns: 
     os.close(reading)
     os.close(writing)
     assert _names(database) == ["parent", "child"]
-    assert set(before) <= {*database._sqlite._readers._idle, *turns.connections._idle}
+    assert set(before) <= {*sqlite(database)._readers._idle, *turns.connections._idle}
 
 
 @pytest.fixture
@@ -360,7 +361,7 @@ def test_after_a_read_only_error_all_connections_are_new(database: Database, tur
     """A process that has opened the file while it could not write to it keeps a read-only mapping until then."""
     _write(database, "first")()
     _names(database)
-    before = [*database._sqlite._readers._idle, *turns.connections._idle]
+    before = [*sqlite(database)._readers._idle, *turns.connections._idle]
     with pytest.raises(OperationalError), database.write():
         raise error_of("INSERT", _coded(sqlite3.SQLITE_READONLY))
     _write(database, "second")()

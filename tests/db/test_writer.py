@@ -16,12 +16,13 @@ from db.errors import BUSY, FULL, failure
 from db.items import ITEMS
 from db.sqlite import error_of
 from db.turns import Turn, Turns
+from tests.db.internals import sqlite
 
 
 @pytest.fixture
 def turns(database: Database) -> Turns:
     """The turns of the database."""
-    return database._sqlite._turns
+    return sqlite(database)._turns
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_after_a_slow_commit_a_thread_commits(database: Database, commits: list[
     """The event loop goes on with other requests meanwhile."""
 
     async def one() -> None:
-        database._sqlite.writer()._commit_seconds = 1
+        sqlite(database).writer()._commit_seconds = 1
         await database.run(_write(database, "alone"))
 
     asyncio.run(one())

@@ -164,7 +164,7 @@ def service(folder: Path, *, root: Path = ROOT, prefix: Sequence[str] = (), **se
 
     `prefix` is a program that runs the command.
     """
-    port = free_port()
+    port = int(settings.get("PORT") or free_port())
     environment = {
         **os.environ,
         "HOST": "127.0.0.1",
@@ -196,6 +196,7 @@ def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = 
     app_edge.write(configuration / "contract")
     (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
     (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
+    (configuration / "local" / "cache.conf").write_text("")
     (configuration / "local" / "static.conf").write_text(f"root {folder}/static;\n")
     for name, old, new in edits:
         text = (configuration / name).read_text()
