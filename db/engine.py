@@ -93,6 +93,7 @@ class _SQLite:
 
     def __init__(self, path: Path, write_timeout: float) -> None:
         self._path = path
+        self._has_existed = path.exists()
         self._file = DatabaseFile(path)
         self._readers = Connections(self._file)
         self._turns = Turns(self._file, write_timeout)
@@ -136,11 +137,16 @@ class _SQLite:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Create the file if there is none. Meanwhile, no other process migrates or replaces it."""
-        create_folder(self._path.parent)
+        """Create the file, unless it has been there: a worker that starts must not hide that it was deleted.
+
+        Meanwhile, no other process migrates or replaces it.
+        """
+        if not self._has_existed:
+            create_folder(self._path.parent)
         with copies.locked(self._path):
-            if not self._path.exists():
+            if not self._has_existed:
                 self._path.touch()
+                self._has_existed = True
             yield
 
     def free_bytes(self) -> int:

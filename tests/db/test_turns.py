@@ -342,6 +342,21 @@ def test_a_deleted_file_is_not_created_again(
     ]
 
 
+def test_a_process_that_starts_does_not_create_a_deleted_file_again(database: Database, file: Path) -> None:
+    """An application that has found the file when it was made creates its tables, but no file."""
+    later = Database(make_url(f"sqlite:///{file}"))
+    file.unlink()
+    for one in (database, later):
+        with pytest.raises(OperationalError, match="there is no database file"):
+            one.create()
+    assert not file.exists()
+    again = Database(make_url(f"sqlite:///{file}"))
+    again.create()
+    assert _names(again) == []
+    for one in (later, again):
+        one.close()
+
+
 def test_after_a_read_only_error_all_connections_are_new(database: Database, turns: Turns) -> None:
     """A process that has opened the file while it could not write to it keeps a read-only mapping until then."""
     _write(database, "first")()
