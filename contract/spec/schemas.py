@@ -224,11 +224,16 @@ def _compiled(schema: Mapping[str, Any]) -> Any:
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:
-    return jsonschema_rs.Draft4Validator(dict(schema), validate_formats=True)
+    """Return a validator. Its patterns take linear time, unless one needs what only backtracking can do."""
+    make = partial(jsonschema_rs.Draft4Validator, dict(schema), validate_formats=True)
+    try:
+        return make(pattern_options=jsonschema_rs.RegexOptions())
+    except ValueError:
+        return make()
 
 
 def _optimized(node: Any, *, names: bool = False) -> Any:
-    """Return an equivalent schema that validates faster: to find one excluded character beats matching all others."""
+    """Return an equivalent schema that validates faster. With `names`, the keys of the node are names of properties."""
     if isinstance(node, list):
         return [_optimized(part) for part in node]
     if not isinstance(node, Mapping):
@@ -237,9 +242,26 @@ def _optimized(node: Any, *, names: bool = False) -> Any:
         key: value if key in _VALUES and not names else _optimized(value, names=not names and key == "properties")
         for key, value in node.items()
     }
-    pattern = node.get("pattern")
-    excluded = _EXCLUDING.fullmatch(pattern) if isinstance(pattern, str) and not names else None
-    if excluded and "not" not in node:
-        del optimized["pattern"]
-        optimized["not"] = {"type": "string", "pattern": f"[{excluded[1]}]"}
+    if not names:
+        _search_excluded(optimized)
+        _count_properties(optimized)
     return optimized
+
+
+def _search_excluded(schema: dict[str, Any]) -> None:
+    """Search for one excluded character: faster than to match all others."""
+    pattern = schema.get("pattern")
+    excluded = _EXCLUDING.fullmatch(pattern) if isinstance(pattern, str) else None
+    if excluded and "not" not in schema:
+        del schema["pattern"]
+        schema["not"] = {"type": "string", "pattern": f"[{excluded[1]}]"}
+
+
+def _count_properties(schema: dict[str, Any]) -> None:
+    """Count the properties, if all that are allowed are required: faster than to look for each."""
+    properties, required = schema.get("properties"), schema.get("required")
+    if isinstance(properties, dict) and isinstance(required, list) and "minProperties" not in schema:
+        is_closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
+        if is_closed and set(required) == properties.keys():
+            del schema["required"]
+            schema["minProperties"] = len(properties)
