@@ -55,10 +55,27 @@ class Schema:
         return islice(self._every_violation(value), MAX_ERRORS + 1)
 
     def _every_violation(self, value: Any) -> Iterator[tuple[Path, str]]:
-        for error in self._iter_errors(_relevant(self._definition(self._schema), value)):
+        for error in self._iter_errors(self._relevant(value)):
             schema = self._at(error.schema_path[:-1])
             for steps, detail in explain(error.kind.name, schema, error.instance):
                 yield (*map(str, error.instance_path), *steps), detail
+
+    def _relevant(self, value: Any) -> Any:
+        """Return the value without what changes no violation: the content of an array or object of the wrong type, the
+        values of properties that are not allowed, and more of these than a problem lists.
+
+        The validator copies the whole value, and the client decides how large it is. One level of properties is enough
+        to cover what costs most.
+        """
+        schema = self._definition(self._schema)
+        if not isinstance(value, dict) or not schema.keys() <= _PLAIN:
+            return _emptied(schema, value)
+        properties = {name: self._definition(part) for name, part in schema.get("properties", {}).items()}
+        relevant = {name: _emptied(properties[name], part) for name, part in value.items() if name in properties}
+        unknown = (name for name in value if name not in properties)
+        if schema.get("additionalProperties") is False:
+            return relevant | dict.fromkeys(islice(unknown, MAX_ERRORS + 1))
+        return relevant | {name: value[name] for name in unknown}
 
     def _at(self, path: list[str | int]) -> Mapping[str, Any]:
         """Return the subschema that a keyword belongs to; a step `$ref` follows the reference."""
@@ -71,23 +88,6 @@ class Schema:
         while "$ref" in node:
             node = self._schema["definitions"][node["x-definition"]]
         return node  # type: ignore[no-any-return]
-
-
-def _relevant(schema: Mapping[str, Any], value: Any) -> Any:
-    """Return the value without what changes no violation: the content of an array or object of the wrong type, the
-    values of properties that are not allowed, and more of these than a problem lists.
-
-    The validator copies the whole value, and the client decides how large it is. One level of properties is enough to
-    cover what costs most.
-    """
-    if not isinstance(value, dict) or not schema.keys() <= _PLAIN:
-        return _emptied(schema, value)
-    properties = schema.get("properties", {})
-    relevant = {name: _emptied(properties[name], part) for name, part in value.items() if name in properties}
-    unknown = (name for name in value if name not in properties)
-    if schema.get("additionalProperties") is False:
-        return relevant | dict.fromkeys(islice(unknown, MAX_ERRORS + 1))
-    return relevant | {name: value[name] for name in unknown}
 
 
 def _emptied(schema: Mapping[str, Any], value: Any) -> Any:
