@@ -1,19 +1,17 @@
 """JSON as it arrives, parsed strictly: what is validated is what was sent.
 
 Stricter than RFC 8259 where it leaves senders ambiguous, as I-JSON (RFC 7493 §2) is: no property twice, no unpaired
-surrogates, no NaN or Infinity, no number beyond a double or an integer of 400 digits, and at most 100 levels.
+surrogates, no NaN or Infinity, no number beyond a double, and at most 100 levels.
 """
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
 from contract.problems import Problem, Violation, bad_request
-from contract.requests.values import MAX_DIGITS
 
 _MAX_DEPTH = 100
 
@@ -33,19 +31,17 @@ def parse(body: bytes) -> Any:
 def parse_any(body: bytes) -> Any:
     """Return the document. Raise `InvalidJSON`.
 
-    Invariant: `parse_exactly` returns or raises the same. orjson reads several times as fast, and refuses what Python's
-    parser accepts too much of, but makes doubles of integers that have more than 64 bits.
+    orjson reads it several times as fast as Python's parser. It accepts only what is strict JSON, but for a property
+    that is there twice, and makes a double of an integer that has more than 64 bits.
     """
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return parse_exactly(body)
+        raise _reason(body) from None
     if is_plain_object(document, body):
         return document
-    if _MANY_DIGITS in body.translate(_DIGITS_AS_ZEROS):
-        return parse_exactly(body)
     _check_structure(document, body)
-    return document
+    return json.loads(body) if _MANY_DIGITS in body.translate(_DIGITS_AS_ZEROS) else document
 
 
 def parse_text(text: str) -> Any:
@@ -70,30 +66,31 @@ def is_plain_object(document: Any, body: bytes) -> bool:
     return body.count(b'"') == 2 * strings
 
 
-def parse_exactly(body: bytes) -> Any:
-    """Return the document as Python's parser reads it. Raise `InvalidJSON`, also for what that accepts too much of."""
+def _reason(body: bytes) -> InvalidJSON:
+    """Return why orjson refuses a body, in the words of Python's parser if that refuses it too."""
     try:
-        text = body.decode("utf-8")
+        document = _DECODER.decode(body.decode("utf-8"))
+        if _SURROGATE.search(body) and _has_unpaired_surrogate(document):
+            return InvalidJSON("has an unpaired surrogate, which is not valid Unicode")
+        _check_structure(document, body)
+    except InvalidJSON as error:
+        return error
     except UnicodeDecodeError as error:
-        raise InvalidJSON(f"is not UTF-8: byte {error.start} is invalid") from None
-    if text.startswith("\ufeff"):
-        raise InvalidJSON("begins with a byte order mark, which JSON does not allow")
-    try:
-        document = _DECODER.decode(text)
+        return InvalidJSON(f"is not UTF-8: byte {error.start} is invalid")
     except json.JSONDecodeError as error:
-        message = error.msg.removesuffix(" at")
-        raise InvalidJSON(f"is not JSON: {message} at line {error.lineno}, column {error.colno}") from None
+        return _described(error, body)
     except RecursionError:
-        raise _TOO_DEEP from None
-    except ValueError as error:  # Python reads no integer of more than 4,300 digits
-        raise error if isinstance(error, InvalidJSON) else _TOO_LONG from None
-    _check_structure(document, body)
-    shape = body.translate(_DIGITS_AS_ZEROS).replace(b"E", b"e")
-    if any(mark in shape for mark in _LARGE):
-        _check_numbers(document)
-    if _SURROGATE.search(text) and _has_unpaired_surrogate(document):
-        raise InvalidJSON("has an unpaired surrogate, which is not valid Unicode")
-    return document
+        return _TOO_DEEP
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        pass
+    return InvalidJSON("has a number that is too large")
+
+
+def _described(error: json.JSONDecodeError, body: bytes) -> InvalidJSON:
+    if body.startswith(_BYTE_ORDER_MARK):
+        return InvalidJSON("begins with a byte order mark, which JSON does not allow")
+    message = error.msg.removesuffix(" at")
+    return InvalidJSON(f"is not JSON: {message} at line {error.lineno}, column {error.colno}")
 
 
 def _refusal(detail: str) -> Problem:
@@ -106,15 +103,11 @@ def _constant(name: str) -> float:
 
 _DECODER = json.JSONDecoder(parse_constant=_constant)
 _TOO_DEEP = InvalidJSON("is nested too deeply")
-_TOO_LONG = InvalidJSON(f"has a number of more than {MAX_DIGITS} digits")
-
-
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _MANY_DIGITS = b"0" * 19
-"""What an integer of more than 64 bits has; anything else may have it as well, as with the others below."""
-_LARGE = (b"0" * 200, b"e000", b"e+000")
-"""What a number that is too large has one of."""
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""What an integer of more than 64 bits has; anything else may have it as well."""
+_BYTE_ORDER_MARK = "\ufeff".encode()
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def _check_structure(document: Any, body: bytes) -> None:
@@ -158,21 +151,6 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> None:
         if name in seen:
             raise InvalidJSON(f"has the property {json.dumps(name)} twice in one object")
         seen.add(name)
-
-
-def _check_numbers(document: Any) -> None:
-    for level in ([[document]], *_levels(document)):
-        for node in level:
-            values = node.values() if type(node) is dict else node
-            for value in [value for value in values if type(value) is float or type(value) is int]:
-                if abs(value) > sys.float_info.max:
-                    if type(value) is float:
-                        raise InvalidJSON("has a number that is too large")
-                    if abs(value) >= _LEAST_TOO_LONG:
-                        raise _TOO_LONG
-
-
-_LEAST_TOO_LONG = 10**MAX_DIGITS
 
 
 def _has_unpaired_surrogate(document: Any) -> bool:
