@@ -11,6 +11,7 @@ from swagger_ui_bundle import swagger_ui_path
 from app import documents, prefix
 from app.settings import ROOT
 from app.specfile import SpecFile
+from contract.media_types import prefers
 from contract.responses import json_body
 
 UI = ROOT / "app" / "ui"
@@ -59,8 +60,7 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
 
     @flask_app.get("/")
     def root() -> Any:
-        accept = flask.request.accept_mimetypes
-        if accept.quality("text/html") > accept.quality("application/json"):
+        if prefers(flask.request.headers.get("Accept", ""), "text/html", "application/json"):
             response = _redirect("/ui/", 302)
         else:
             mount = flask.request.root_path

@@ -1,26 +1,32 @@
 """Which requests cost the service most: `python -m benchmarks.costly`, or `make bench-costly`.
 
-Each request is within every limit of the server and of the contract, and built to be expensive. The application runs in
-this process, without a server and a network. A cost is the CPU time relative to `GET /items/1` in the same run.
+Each request is within every limit of the server and of the contract, and built to be expensive. They are sent over HTTP
+to the service with one worker and its default settings. A cost is the CPU time of the worker, relative to that of
+`GET /items/1` in the same run.
 """
 
 import argparse
-import asyncio
 import itertools
 import json
-import time
+import socket
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import NamedTuple
 
-from app import create_app
-from app.settings import Settings
 from benchmarks import report
 from benchmarks.data import copy
-from benchmarks.profile import App, Message, running
+from benchmarks.registry import SERVICE
+from benchmarks.server import HOST, Server, serve
 
 BODY = 65_536  # bytes; x-body-limit of the contract
 HEADER = 8_150  # bytes; below limit_request_field_size of Gunicorn
-HEADERS = 50  # below limit_request_fields of Gunicorn
+HEADERS = 50  # below limit_request_fields of Gunicorn; so many long ones are more than the contract accepts
+FULL = 3  # how many long headers the contract accepts
+ORDINARY_COUNT = 500
+COUNT = 3
+ROUNDS = 3
 QUERY = 8_000  # bytes; below limit_request_line of Gunicorn
 Headers = list[tuple[bytes, bytes]]
 JSON: Headers = [(b"content-type", b"application/json")]
@@ -72,13 +78,19 @@ def bodies() -> Iterator[tuple[str, bytes]]:
     yield "white space", b" " * (BODY - 20) + b'{"name":"x"}'
     yield "quotation marks", b'"' * BODY
     yield "backslashes", b'{"name":"' + b"\\\\" * (BODY // 2 - 10) + b'"}'
+    yield "an array of long integers", _filled(BODY, "9" * 25, around="[…]")
+    yield (
+        "long integers and a fraction",
+        b"[" + b"9" * 350 + b",0." + b"1" * 410 + b"," + _filled(BODY - 900, "1") + b"]",
+    )
+    yield "objects with a property each", _filled(BODY, '{"a":1}', around="[…]")
+    yield "colons in names", _filled(BODY, '":#":1', around="{…}")
     yield "not UTF-8", b'{"name":"' + b"\xff" * (BODY - 20) + b'"}'
 
 
 def headers() -> Iterator[tuple[str, Headers]]:
     """Headers with as much of one thing as fits."""
-    many = HEADERS
-    for size, lines in (("one line", 1), (f"{many} lines", many)):
+    for size, lines in (("one line", 1), (f"{FULL} lines", FULL), (f"{HEADERS} lines", HEADERS)):
         yield f"Accept, {size}", [(b"accept", _filled(HEADER, "a#/*;q=0"))] * lines
         yield f"Accept of commas, {size}", [(b"accept", b"," * HEADER)] * lines
         yield f"Accept of parameters, {size}", [(b"accept", b"a/b" + b";a=b" * (HEADER // 5))] * lines
@@ -89,6 +101,11 @@ def headers() -> Iterator[tuple[str, Headers]]:
         yield f"If-None-Match of commas, {size}", [(b"if-none-match", b", " * (HEADER // 2))] * lines
         yield f"Cookie, {size}", [(b"cookie", _filled(HEADER, "a#=b", "; "))] * lines
         yield f"X-Request-Id, {size}", [(b"x-request-id", b"a" * HEADER)] * lines
+        yield f"Accept-Encoding, {size}", [(b"accept-encoding", _filled(HEADER, "a#;q=0.1"))] * lines
+        yield f"Authorization, {size}", [(b"authorization", b"Basic " + b"YTp" * (HEADER // 3 - 2))] * lines
+        yield f"Range, {size}", [(b"range", b"bytes=" + _filled(HEADER - 6, "#-"))] * lines
+        yield f"Cookie of quotation marks, {size}", [(b"cookie", b'a="' + b"\\" * (HEADER - 10))] * lines
+        yield f"X-Forwarded-For, {size}", [(b"x-forwarded-for", _filled(HEADER, "10.0.0.#"))] * lines
         yield f"X-Forwarded-Prefix, {size}", [(b"x-forwarded-prefix", b"/a" * (HEADER // 2))] * lines
 
 
@@ -111,8 +128,24 @@ def queries() -> Iterator[tuple[str, bytes]]:
     yield "escapes that are not UTF-8", b"name=" + b"%FF" * (QUERY // 3 - 3)
     yield "a cursor", b"cursor=" + b"A" * (QUERY - 10)
     yield "a cursor of a list", b"cursor=" + b"W1" * (QUERY // 2 - 10)
+    yield "escapes of ampersands", b"%26" * (QUERY // 3)
+    yield "unknown parameters that are escaped", _filled(QUERY, "%61#=%61", "&")
+    yield "plus signs", b"name=" + b"+" * (QUERY - 10)
     yield "a page of 100", b"limit=100"
     yield "a page of 100, by name", b"limit=100&sort=-name"
+
+
+def together() -> Iterator[Costly]:
+    """A query, headers and a body that are expensive, in one request."""
+    query = dict(queries())["unknown parameters"]
+    long = [
+        *JSON,
+        (b"accept", b"*/*," + _filled(HEADER - 10, "a#/*;q=0")),
+        (b"if-match", b'"1"' + b" " * (HEADER - 20) + b"x"),
+    ]
+    for name in ("properties twice", "an array of objects", "a name of empty objects", "a deeply nested object"):
+        body = dict(bodies())[name]
+        yield Costly(f"POST, {name}, query and headers", "POST", "/items", query, long, body)
 
 
 def requests() -> Iterator[Costly]:
@@ -121,7 +154,14 @@ def requests() -> Iterator[Costly]:
         yield Costly(f"POST, {name}", "POST", "/items", headers=JSON, body=body[:BODY])
         yield Costly(f"PATCH, {name}", "PATCH", "/items/1", headers=PATCH, body=body[:BODY])
     for name, lines in headers():
-        for method, path in (("GET", "/items/1"), ("PUT", "/items/1"), ("GET", "/"), ("GET", "/ui/"), ("GET", "/none")):
+        for method, path in (
+            ("GET", "/items/1"),
+            ("PUT", "/items/1"),
+            ("GET", "/"),
+            ("GET", "/ui/"),
+            ("GET", "/openapi.json"),
+            ("GET", "/none"),
+        ):
             body = b'{"name":"x"}' if method == "PUT" else b""
             yield Costly(f"{method} {path}, {name}", method, path, headers=lines + JSON * bool(body), body=body)
     for name, value in content_types():
@@ -137,60 +177,64 @@ def requests() -> Iterator[Costly]:
         ("many parts", "/items" * (QUERY // 6)),
         ("a page of Swagger UI that is not there", "/ui/" + "a/" * (QUERY // 2)),
         ("dots", "/ui/" + "../" * (QUERY // 3)),
+        ("escapes", "/items/" + "%31" * (QUERY // 3 - 10)),
+        ("escapes that are not UTF-8", "/items/" + "%FF" * (QUERY // 3 - 10)),
+        ("escaped slashes", "/items" + "%2F" * (QUERY // 3 - 10)),
     ):
         yield Costly(f"GET, {name}", "GET", path)
         yield Costly(f"POST, {name}", "POST", path, headers=JSON, body=b"{}")
+    yield from together()
     for method, path in (("OPTIONS", "/items"), ("BREW", "/items"), ("GET", "/openapi.json"), ("GET", "/openapi.yaml")):
         yield Costly(f"{method} {path}", method, path)
 
 
-async def cost(app: App, request: Costly, count: int, rounds: int) -> tuple[float, int]:
-    """Return the CPU time of one request in seconds, the least of some rounds, and the status."""
-    status = 0
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": request.body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        nonlocal status
-        status = message.get("status", status)
-
-    length = [(b"content-length", str(len(request.body)).encode())] if request.body else []
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": "http",
-        "path": request.path,
-        "raw_path": request.path.encode(),
-        "root_path": "",
-        "query_string": request.query,
-        "headers": [(b"host", b"localhost"), *request.headers, *length],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
-    best = float("inf")
-    for _ in range(rounds):
-        begin = time.process_time()
-        for _ in range(count):
-            await app({**scope, "state": {}}, receive, send)
-        best = min(best, (time.process_time() - begin) / count)
-    return best, status
+ORDINARY = Costly("GET one", "GET", "/items/1")
 
 
-async def _measure(url: str, top: int) -> None:
-    app = create_app(Settings.from_environ({"DATABASE_URL": url, "LOG_LEVEL": "critical"}))
-    async with running(app):
-        usual, _ = await cost(app, Costly("", "GET", "/items/1"), 500, 5)
-        found = [(*await cost(app, request, 3, 3), request) for request in requests()]
-    found.sort(reverse=True, key=lambda one: one[0])
-    rows = [
-        [request.name, str(status), f"{seconds * 1e6:,.0f}", f"{seconds / usual:.1f}"]
-        for seconds, status, request in found[:top]
-    ]
-    print(f"{len(found)} requests; GET /items/1 takes {usual * 1e6:.0f} µs.\n")
-    print(report.table(["Request", "Status", "µs", "times GET one"], rows))
+class Connection:
+    """A connection to the service, which is opened again when the service has closed it."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._worker = server.workers()[0]
+        self._socket: socket.socket | None = None
+
+    def cost(self, request: Costly, count: int, rounds: int) -> tuple[float, int]:
+        """Return the CPU time of one request in seconds, the least of some rounds, and the status."""
+        best = float("inf")
+        content = _bytes(request)
+        for _ in range(rounds):
+            before = self._cpu_seconds()
+            for _ in range(count):
+                status = self._send(content, is_head=request.method == "HEAD")
+            best = min(best, (self._cpu_seconds() - before) / count)
+        return best, status
+
+    def _cpu_seconds(self) -> float:
+        """Return the CPU time of the worker so far, see schedstat in proc_pid_schedstat: nanoseconds, of all threads."""
+        tasks = Path(f"/proc/{self._worker}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+    def _send(self, content: bytes, *, is_head: bool) -> int:
+        """Send a request and read the whole response; return its status."""
+        if self._socket is None:
+            self._socket = socket.create_connection((HOST, self._server.port))
+        self._socket.sendall(content)
+        response = HTTPResponse(self._socket, method="HEAD" if is_head else "GET")
+        response.begin()
+        response.read()
+        if response.will_close:
+            self._socket.close()
+            self._socket = None
+        return response.status
+
+
+def _bytes(request: Costly) -> bytes:
+    """Return the request as HTTP/1.1 has it."""
+    target = request.path.encode() + (b"?" + request.query if request.query else b"")
+    length = [(b"content-length", str(len(request.body)).encode())] if request.body or request.method == "POST" else []
+    lines = [b"%b: %b" % line for line in [(b"host", b"localhost"), *request.headers, *length]]
+    return b"\r\n".join([b"%b %b HTTP/1.1" % (request.method.encode(), target), *lines, b"", b""]) + request.body
 
 
 def main() -> None:
@@ -198,8 +242,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.costly", description=__doc__)
     parser.add_argument("--top", type=int, default=10, help="how many are printed")
     options = parser.parse_args()
-    with copy() as database:
-        asyncio.run(_measure(f"sqlite:///{database}", options.top))
+    defaults = replace(SERVICE, environment={"ACCESS_LOG": "on", "LOG_LEVEL": "info"})
+    with copy() as database, serve(defaults, database, workers=1) as server:
+        connection = Connection(server)
+        connection.cost(ORDINARY, ORDINARY_COUNT, 1)
+        usual, _ = connection.cost(ORDINARY, ORDINARY_COUNT, ROUNDS)
+        found = [(*connection.cost(request, COUNT, ROUNDS), request) for request in requests()]
+    found.sort(reverse=True, key=lambda one: one[0])
+    rows = [
+        [request.name, str(status), f"{seconds * 1e6:,.0f}", f"{seconds / usual:.1f}"]
+        for seconds, status, request in found[: options.top]
+    ]
+    print(f"{len(found)} requests; GET /items/1 takes {usual * 1e6:.0f} µs.\n")
+    print(report.table(["Request", "Status", "µs", "times GET one"], rows))
 
 
 if __name__ == "__main__":

@@ -65,8 +65,14 @@ def _covers(name: str, media_type: str) -> bool:
 
 def accepts(accept: str, offered: Iterable[str]) -> bool:
     """Return whether `Accept` allows one of the offered media types; the most specific range decides for each."""
-    ranges = dict(_range(part) for part in accept.split(",") if part.strip())
+    ranges = _ranges(accept)
     return not ranges or any(_quality(ranges, _essence(media_type)) > 0 for media_type in offered)
+
+
+def prefers(accept: str, one: str, other: str) -> bool:
+    """Return whether `Accept` gives the first media type a higher quality than the other."""
+    ranges = _ranges(accept)
+    return _quality(ranges, one) > _quality(ranges, other)
 
 
 class Accept:
@@ -84,6 +90,11 @@ class Accept:
             raise Problem(406, f"Only {', '.join(self._offered)} is available, and the Accept header excludes it.")
         if len(self._accepted) < MAX_REMEMBERED and len(header) <= MAX_REMEMBERED:
             self._accepted.add(header)
+
+
+def _ranges(accept: str) -> dict[str, float]:
+    """Return the quality of each range. The time is linear, as the client decides how many there are."""
+    return dict(_range(part) for part in accept.split(",") if part.strip())
 
 
 def _range(part: str) -> tuple[str, float]:

@@ -101,6 +101,7 @@ class Parameters:
         self._path = [by_name[name] for name in path]
         self.header_names = frozenset([key for key, _ in self._headers] + [b"cookie"] * bool(self._cookies))
         self._known = frozenset(p.name for p in self._query) | queries
+        self._not_allowed = f"is not allowed here; allowed parameters: {', '.join(sorted(self._known)) or 'none'}"
         self._claims = [p.claims for p in self._query if p.claims is not None]
         self._requires_query = any(parameter.required for parameter in self._query)
         self._defaults = {p.argument: p.default for p in parameters if p.default is not ABSENT}
@@ -149,8 +150,7 @@ class Parameters:
         """Yield a violation for every query parameter that the operation does not have."""
         for name in query:
             if name not in self._known and not any(claims(name) for claims in self._claims):
-                allowed = ", ".join(sorted(self._known)) or "none"
-                yield Violation("parameter", name, f"is not allowed here; allowed parameters: {allowed}")
+                yield Violation("parameter", name, self._not_allowed)
 
     def _read_cookies(self, header: str | None, arguments: Arguments, violations: list[Violation]) -> None:
         cookies = cookie_values(header)

@@ -26,8 +26,12 @@ def query_values(query_string: bytes) -> dict[str, list[str]]:
     for pair in query_string.split(b"&"):
         if pair:
             name, _, value = pair.replace(b"+", b" ").partition(b"=")
-            values.setdefault(unquote_to_bytes(name).decode(), []).append(unquote_to_bytes(value).decode())
+            values.setdefault(_decoded(name), []).append(_decoded(value))
     return values
+
+
+def _decoded(text: bytes) -> str:
+    return (unquote_to_bytes(text) if b"%" in text else text).decode()
 
 
 def are_too_long(headers: RawHeaders) -> bool:

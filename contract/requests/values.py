@@ -14,7 +14,8 @@ from contract.spec.types import Types
 
 ValueDecoder = Callable[[str], Any]
 SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
-MAX_DIGITS = 400
+MAX_DIGITS = 309
+"""As many as the largest double has, which limits numbers in JSON bodies."""
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}

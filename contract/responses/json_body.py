@@ -10,7 +10,7 @@ import orjson
 
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 _MANY_DIGITS = re.compile(rb"[0-9]{19}")
-_LARGEST = 10**400
+_LARGEST = 10**309
 """Integers up to here can be written, as they can be read (`requests.strict_json`)."""
 
 

@@ -55,10 +55,27 @@ class Schema:
         return islice(self._every_violation(value), MAX_ERRORS + 1)
 
     def _every_violation(self, value: Any) -> Iterator[tuple[Path, str]]:
-        for error in self._iter_errors(_relevant(self._definition(self._schema), value)):
+        for error in self._iter_errors(self._relevant(value)):
             schema = self._at(error.schema_path[:-1])
             for steps, detail in explain(error.kind.name, schema, error.instance):
                 yield (*map(str, error.instance_path), *steps), detail
+
+    def _relevant(self, value: Any) -> Any:
+        """Return the value without what changes no violation: the content of an array or object of the wrong type, the
+        values of properties that are not allowed, and more of these than a problem lists.
+
+        The validator copies the whole value, and the client decides how large it is. One level of properties is enough
+        to cover what costs most.
+        """
+        schema = self._definition(self._schema)
+        if not isinstance(value, dict) or not schema.keys() <= _PLAIN:
+            return _emptied(schema, value)
+        properties = {name: self._definition(part) for name, part in schema.get("properties", {}).items()}
+        relevant = {name: _emptied(properties[name], part) for name, part in value.items() if name in properties}
+        unknown = (name for name in value if name not in properties)
+        if schema.get("additionalProperties") is False:
+            return relevant | dict.fromkeys(islice(unknown, MAX_ERRORS + 1))
+        return relevant | {name: value[name] for name in unknown}
 
     def _at(self, path: list[str | int]) -> Mapping[str, Any]:
         """Return the subschema that a keyword belongs to; a step `$ref` follows the reference."""
@@ -71,23 +88,6 @@ class Schema:
         while "$ref" in node:
             node = self._schema["definitions"][node["x-definition"]]
         return node  # type: ignore[no-any-return]
-
-
-def _relevant(schema: Mapping[str, Any], value: Any) -> Any:
-    """Return the value without what changes no violation: the content of an array or object of the wrong type, the
-    values of properties that are not allowed, and more of these than a problem lists.
-
-    The validator copies the whole value, and the client decides how large it is. One level of properties is enough to
-    cover what costs most.
-    """
-    if not isinstance(value, dict) or not schema.keys() <= _PLAIN:
-        return _emptied(schema, value)
-    properties = schema.get("properties", {})
-    relevant = {name: _emptied(properties[name], part) for name, part in value.items() if name in properties}
-    unknown = (name for name in value if name not in properties)
-    if schema.get("additionalProperties") is False:
-        return relevant | dict.fromkeys(islice(unknown, MAX_ERRORS + 1))
-    return relevant | {name: value[name] for name in unknown}
 
 
 def _emptied(schema: Mapping[str, Any], value: Any) -> Any:
@@ -224,11 +224,16 @@ def _compiled(schema: Mapping[str, Any]) -> Any:
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:
-    return jsonschema_rs.Draft4Validator(dict(schema), validate_formats=True)
+    """Return a validator. Its patterns take linear time, unless one needs what only backtracking can do."""
+    make = partial(jsonschema_rs.Draft4Validator, dict(schema), validate_formats=True)
+    try:
+        return make(pattern_options=jsonschema_rs.RegexOptions())
+    except ValueError:
+        return make()
 
 
 def _optimized(node: Any, *, names: bool = False) -> Any:
-    """Return an equivalent schema that validates faster: to find one excluded character beats matching all others."""
+    """Return an equivalent schema that validates faster. With `names`, the keys of the node are names of properties."""
     if isinstance(node, list):
         return [_optimized(part) for part in node]
     if not isinstance(node, Mapping):
@@ -237,9 +242,26 @@ def _optimized(node: Any, *, names: bool = False) -> Any:
         key: value if key in _VALUES and not names else _optimized(value, names=not names and key == "properties")
         for key, value in node.items()
     }
-    pattern = node.get("pattern")
-    excluded = _EXCLUDING.fullmatch(pattern) if isinstance(pattern, str) and not names else None
-    if excluded and "not" not in node:
-        del optimized["pattern"]
-        optimized["not"] = {"type": "string", "pattern": f"[{excluded[1]}]"}
+    if not names:
+        _search_excluded(optimized)
+        _count_properties(optimized)
     return optimized
+
+
+def _search_excluded(schema: dict[str, Any]) -> None:
+    """Search for one excluded character: faster than to match all others."""
+    pattern = schema.get("pattern")
+    excluded = _EXCLUDING.fullmatch(pattern) if isinstance(pattern, str) else None
+    if excluded and "not" not in schema:
+        del schema["pattern"]
+        schema["not"] = {"type": "string", "pattern": f"[{excluded[1]}]"}
+
+
+def _count_properties(schema: dict[str, Any]) -> None:
+    """Count the properties, if all that are allowed are required: faster than to look for each."""
+    properties, required = schema.get("properties"), schema.get("required")
+    if isinstance(properties, dict) and isinstance(required, list) and "minProperties" not in schema:
+        is_closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
+        if is_closed and set(required) == properties.keys():
+            del schema["required"]
+            schema["minProperties"] = len(properties)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from contract.media_types import accepts, parse_content_type
+from contract import media_types
+from contract.media_types import accepts, parse_content_type, prefers
 
 JSON = ("application/json",)
 
@@ -103,3 +104,35 @@ def test_no_content_type_breaks_the_reader(header: str) -> None:
     """Whatever it is, it has a name and is not UTF-8 JSON."""
     name, charset = parse_content_type(header)
     assert (name, charset) != ("application/json", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("accept", "html_is_preferred"),
+    [
+        ("text/html", True),
+        ("text/*, application/json;q=0.9", True),
+        ("*/*;q=0.1, text/html;q=0.2", True),
+        ("text/html;q=0.2, */*", False),
+        ("text/html, application/json", False),
+        ("", False),
+        ("*/*", False),
+        ("image/png", False),
+    ],
+)
+def test_a_media_type_is_preferred(accept: str, html_is_preferred: bool) -> None:  # noqa: FBT001 -- a case
+    """If its quality is higher; the most specific range decides."""
+    assert prefers(accept, "text/html", "application/json") is html_is_preferred
+
+
+def test_each_range_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """8 KiB have more than a thousand."""
+    read: list[str] = []
+
+    def read_range(part: str) -> tuple[str, float]:
+        read.append(part)
+        return part, 1.0
+
+    monkeypatch.setattr(media_types, "_range", read_range)
+    parts = [f"a{number}/*" for number in range(1200)]
+    assert not prefers(",".join(parts), "text/html", "application/json")
+    assert read == parts

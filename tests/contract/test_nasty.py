@@ -38,7 +38,7 @@ BYTES = [("Content-Type", "application/octet-stream")]
 MERGE_PATCH = [("Content-Type", "application/merge-patch+json")]
 JSON = [("Content-Type", "application/json")]
 KIND = {"kind": "k"}
-HUGE = 10**309  # no double is that large
+HUGE = 10**307  # close to the largest double
 COUNT = {"X-Count": "3"}
 REQUIRED = "/required?filter%5Bname%5D=a@b.c&half-open=0.5"
 NOT_ALLOWED = "is not allowed here; allowed properties"

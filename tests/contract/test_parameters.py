@@ -52,7 +52,7 @@ def test_a_parameter_is_an_argument_of_its_name(name: str, location: str, expect
     assert argument_name(name, location) == expected
 
 
-@pytest.mark.parametrize(("text", "value"), [("0", 0), ("1", 1), ("-1", -1), ("100", 100), ("9" * 400, int("9" * 400))])
+@pytest.mark.parametrize(("text", "value"), [("0", 0), ("1", 1), ("-1", -1), ("100", 100), ("9" * 309, int("9" * 309))])
 def test_an_integer_is_jsons_own_notation(text: str, value: int) -> None:
     """RFC 8259 §6."""
     assert _decode("integer", text) == value
@@ -70,7 +70,7 @@ def test_a_number_is_jsons_own_notation(text: str, value: float) -> None:
     assert _decode("number", text) == value
 
 
-@pytest.mark.parametrize("text", ["inf", "nan", ".5", "5.", "1_0.0", "+1", "٣", "", "1" * 401])
+@pytest.mark.parametrize("text", ["inf", "nan", ".5", "5.", "1_0.0", "+1", "٣", "", "1" * 310])
 def test_what_only_python_reads_as_a_number_stays_text(text: str) -> None:
     """So that the validator refuses it."""
     assert _decode("number", text) == text
@@ -168,7 +168,7 @@ def test_an_id_that_is_not_an_integer_is_refused(client: ContractClient, method:
         ("0", "must be at least 1"),
         ("-1", "must be at least 1"),
         ("9007199254740992", "must be at most 9007199254740991"),
-        ("9" * 400, "must be at most 9007199254740991"),
+        ("9" * 309, "must be at most 9007199254740991"),
     ],
 )
 def test_an_id_out_of_range_is_refused(client: ContractClient, text: str, detail: str) -> None:

@@ -46,6 +46,37 @@ def test_a_schema_with_a_not_of_its_own_stays() -> None:
     assert _optimized(schema) == schema
 
 
+@st.composite
+def _objects(draw: st.DrawFn) -> Any:
+    return draw(st.one_of(st.none(), st.just([]), st.dictionaries(st.sampled_from("abc"), st.integers(0, 2))))
+
+
+@pytest.mark.parametrize(
+    ("required", "is_counted"), [(["a", "b"], True), (["b", "a"], True), (["a"], False), (["a", "c"], False)]
+)
+@given(value=_objects())
+def test_required_properties_are_counted(required: list[str], is_counted: bool, value: Any) -> None:  # noqa: FBT001 -- a case
+    """If these are all that are allowed. What is valid stays the same."""
+    schema = {"additionalProperties": False, "properties": {"a": {}, "b": {"maximum": 1}}, "required": required}
+    assert ("required" not in _optimized(schema)) is is_counted
+    for change in ({}, {"type": "object"}):
+        compiled = Schemas({}, response=False).compile(schema | change)
+        assert compiled.is_valid(value) is (list(compiled.violations(value)) == [])
+
+
+@pytest.mark.parametrize("more", [{"additionalProperties": True}, {"additionalProperties": {}}, {"minProperties": 1}])
+def test_properties_of_other_objects_are_not_counted(more: dict[str, Any]) -> None:
+    """Others can be there, or there is another minimum."""
+    schema = {"additionalProperties": False, "properties": {"a": {}}, "required": ["a"], **more}
+    assert _optimized(schema) == schema
+
+
+def test_a_pattern_that_needs_backtracking_still_works() -> None:
+    """It looks ahead."""
+    compiled = Schemas({}, response=False).compile({"type": "string", "pattern": "^(?=a)..$"})
+    assert (compiled.is_valid("ab"), compiled.is_valid("ba")) == (True, False)
+
+
 def _ring(size: int) -> dict[str, Any]:
     """So many schemas, each of which reaches all others."""
     names = [f"S{number}" for number in range(size)]
@@ -120,8 +151,16 @@ def test_what_the_validator_does_not_see_changes_no_violation(schema: dict[str, 
     """The same violations with and without the parts that were left out."""
     found = set(Schemas({}, response=False).compile(schema).violations(value))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schemas, "_relevant", lambda _schema, value: value)
+        patch.setattr(schemas.Schema, "_relevant", lambda _schema, value: value)
         assert set(Schemas({}, response=False).compile(schema).violations(value)) == found
+
+
+def test_the_validator_does_not_see_what_is_in_a_value_of_the_wrong_type() -> None:
+    """A reference to the schema of the property makes no difference."""
+    document = {"components": {"schemas": {"Name": {"type": "string"}}}}
+    properties = {"a": {"type": "string"}, "b": {"$ref": "#/components/schemas/Name"}, "c": {"type": "array"}}
+    compiled = Schemas(document, response=False).compile({"type": "object", "properties": properties})
+    assert compiled._relevant({name: [[], []] for name in "abc"}) == {"a": [], "b": [], "c": [[], []]}
 
 
 def test_no_more_violations_are_looked_for_than_a_problem_lists() -> None:

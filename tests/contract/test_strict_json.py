@@ -1,11 +1,13 @@
 """JSON as it arrives: whatever a sender could mean two ways is refused, with its reason; the rest is taken as it is."""
 
 import json
+import re
+import sys
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contract.problems import Problem, Violation
@@ -41,9 +43,9 @@ def _refusal(body: bytes) -> str:
         (b"1e400", "has a number that is too large"),
         (b"[-1e400]", "has a number that is too large"),
         (b"1.0E+309", "has a number that is too large"),
-        (b"1" * 401, "has a number of more than 400 digits"),
-        (b'{"a":' + b"9" * 5000 + b"}", "has a number of more than 400 digits"),
-        (b"-" + b"9" * 5000, "has a number of more than 400 digits"),
+        (b"2" + b"0" * 308, "has a number that is too large"),
+        (b'{"a":' + b"9" * 5000 + b"}", "has a number that is too large"),
+        (b"-" + b"9" * 5000, "has a number that is too large"),
         (b"\xff", "is not UTF-8: byte 0 is invalid"),
         (b'{"a":"\xe9"}', "is not UTF-8: byte 6 is invalid"),
         (b'"\xc3', "is not UTF-8: byte 1 is invalid"),
@@ -89,8 +91,8 @@ def test_a_byte_order_mark_is_refused_in_plain_words() -> None:
         (b'"\\u0000"', "\0"),
         (b'"\\\\ud800"', "\\ud800"),
         (b"9007199254740993", 9007199254740993),
-        (b"1" * 400, int("1" * 400)),
-        (b"-" + b"1" * 400, -int("1" * 400)),
+        (b"1" * 309, int("1" * 309)),
+        (b"-" + b"1" * 309, -int("1" * 309)),
         (b'{"a":18446744073709551616}', {"a": 2**64}),
         (b'{"a":-9223372036854775809}', {"a": -(2**63) - 1}),
         (b"1e-400", 0.0),
@@ -139,7 +141,7 @@ def test_deep_nesting_is_a_400_through_http(client: ContractClient, depth: int) 
         (b'{"name":"a","name":"b"}', 'has the property "name" twice in one object'),
         (b'{"name":"\\ud800"}', "has an unpaired surrogate, which is not valid Unicode"),
         (b'{"name":"\xff"}', "is not UTF-8: byte 9 is invalid"),
-        (b'{"name":' + b"1" * 5000 + b"}", "has a number of more than 400 digits"),
+        (b'{"name":' + b"1" * 5000 + b"}", "has a number that is too large"),
         (b'{"name":NaN}', "is not JSON: NaN is not a JSON value"),
         (b"{", "is not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
         (b"", "is required"),
@@ -166,14 +168,61 @@ _BODIES = st.one_of(
 )
 
 
+def _typed(value: Any) -> Any:
+    """The value with its types, and the order of its properties."""
+    if isinstance(value, dict):
+        return [(name, _typed(part)) for name, part in value.items()]
+    return [_typed(part) for part in value] if isinstance(value, list) else (type(value), repr(value))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("twice")
+    return dict(pairs)
+
+
+def _depth(value: Any) -> int:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, parts), default=0)
+
+
+def _reference(body: bytes) -> Any:
+    """The document as Python's parser reads it. Raise ValueError for what that accepts too much of."""
+    document = json.loads(body.decode(), object_pairs_hook=_once)
+    json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    for number in re.findall(r"-?[0-9]{309,}", body.decode()):
+        if abs(int(number)) > sys.float_info.max:
+            raise ValueError("too large")
+    if _depth(document) > 100:
+        raise ValueError("too deep")
+    return _typed(document)
+
+
+def _outcome(parse: Any, body: bytes) -> Any:
+    try:
+        return parse(body)
+    except ValueError:
+        return "refused"
+
+
 @given(body=_BODIES)
-def test_the_fast_path_parses_as_the_slow_one(body: bytes) -> None:
-    """What `parse_plain_object` returns, `parse_any` returns as well, of the same types."""
-    document = strict_json.parse_plain_object(body)
-    if document is not None:
-        parsed = strict_json.parse_any(body)
-        assert parsed == document
-        assert list(map(type, parsed.values())) == list(map(type, document.values()))
+@example(b'{"a":1,"a":1}')
+@example(b'{"a":":","a":":"}')
+@example(b'["\\"","{:",{"a":"\\\\","a":1}]')
+@example(b"[18446744073709551616, -9223372036854775809, 9223372036854775808]")
+@example(b"[1e400]")
+@example(b"[NaN]")
+@example(b"1" * 309)
+@example(b"2" * 309)
+@example(b'"\\ud800"')
+@example(b'{"a":1,"b":{"a":1,"a":1}}')
+@example(b"[0.10000000000000000000000001, 123456789012345678901234567890e-10]")
+@example(b'["\\ud83d\\ude00", "\\ud83d"]')
+@example(b"[" * 100 + b"1" + b"]" * 100)
+def test_bodies_are_read_as_by_pythons_parser(body: bytes) -> None:
+    """The same values of the same types. What is ambiguous is refused."""
+    found = _outcome(lambda body: _typed(strict_json.parse_any(body)), body)
+    assert found == _outcome(_reference, body)
 
 
 def test_documents_leave_compact_in_utf_8_with_a_newline() -> None:
@@ -182,7 +231,7 @@ def test_documents_leave_compact_in_utf_8_with_a_newline() -> None:
     assert json.loads(json_body.encode([])) == []
 
 
-@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**400 - 1])
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**308 - 1])
 def test_an_integer_leaves_as_it_is(number: int) -> None:
     """However deep it is, and can be read again, by the service and by others; a double would be another number."""
     document = {"a": [number, {"b": number, "c": 1.5}]}
@@ -191,7 +240,7 @@ def test_an_integer_leaves_as_it_is(number: int) -> None:
     assert isinstance(json_body.decode(json_body.encode(number)), int)
 
 
-@pytest.mark.parametrize("value", [10**400, {(1,): 2**64}, [2**64, object()], {2**64}])
+@pytest.mark.parametrize("value", [10**309, {(1,): 2**64}, [2**64, object()], {2**64}])
 def test_what_is_not_json_does_not_leave(value: Any) -> None:
     """Beside a large integer, too; one that `parse` would refuse is not written."""
     with pytest.raises(TypeError):
