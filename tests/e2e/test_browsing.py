@@ -271,7 +271,7 @@ def test_every_command_runs(page: Callable[[str], Any]) -> None:
         for parameter in map(resolve, operation.definition.get("parameters", [])):
             if parameter["in"] == "header":
                 row = f"{shown(operation)} tr[data-param-name='{parameter['name']}']"
-                find(browser, f"{row} input").send_keys('"a", "it\'s"')
+                find(browser, f"{row} input").send_keys('"a","it\'s"')
         press(browser, f"{shown(operation)} .execute")
         status = find(browser, f"{shown(operation)} {RESPONSE} tbody .response-col_status").text.split()[0]
         command = find(browser, f"{shown(operation)} .curl").text
