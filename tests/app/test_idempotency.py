@@ -12,6 +12,7 @@ from app import create_app
 from app.settings import Settings
 from db import idempotency
 from db.engine import Database
+from db.schema import idempotency_responses
 from handlers.database import EXTENSION
 from tests.support import ContractClient, assert_item, assert_problem
 
@@ -21,7 +22,7 @@ REUSED = "This Idempotency-Key was used for another request. Use a new key for e
 
 def _kept(database: Database) -> int:
     with database.read() as connection:
-        return int(connection.execute(select(func.count()).select_from(idempotency.responses)).scalar_one())
+        return int(connection.execute(select(func.count()).select_from(idempotency_responses)).scalar_one())
 
 
 def _same(first: httpx.Response, second: httpx.Response) -> bool:
