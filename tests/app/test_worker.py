@@ -111,6 +111,7 @@ def _worker() -> SimpleNamespace:
         loop=asyncio.get_running_loop(),
         nr_conns=0,
         nr=0,
+        state={},
         max_requests=2**63,
         alive=True,
         stopping=False,
