@@ -52,12 +52,14 @@ TOOLS := .venv-tools/bin
 .PHONY: sdk
 sdk: sdk/ready  ## Generate Python and TypeScript clients in sdk/ (see docs/sdk.md)
 
-sdk/ready: openapi/items.yaml sdk/python.yaml .venv-tools/ready
+HELPERS := $(wildcard sdk/helpers/*/*) tools/sdk.py
+sdk/ready: openapi/items.yaml sdk/python.yaml $(HELPERS) .venv-tools/ready | .venv/runtime
 	rm -rf sdk/python sdk/typescript
 	PATH="$$PWD/$(TOOLS):$$PATH" openapi-python-client generate --path openapi/items.yaml --config sdk/python.yaml \
 	  --output-path sdk/python --fail-on-warning
 	PATH="$$PWD/$(TOOLS):$$PATH" npx --no-install openapi-typescript openapi/items.yaml --output sdk/typescript/items.ts \
 	  --root-types --root-types-no-schema-prefix
+	@$(BIN)/python -m tools.sdk openapi/items.yaml sdk/python/items_client sdk/typescript
 	touch $@
 
 COLLECTION := sdk/postman/items.json
@@ -76,6 +78,10 @@ mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='
 .PHONY: e2e
 e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+.PHONY: power-cuts
+power-cuts: .venv/runtime  ## Rebuild the database as power cuts can leave it; fail if a write is lost (needs strace)
+	@$(BIN)/python -m tools.powercut $(ARGS)
 
 # Set only on the command line, so that no environment variable can enable writing.
 MODE := read
@@ -114,6 +120,10 @@ resource: .venv/dev  ## Add the resource NAME=tags; its schema Tag (or SCHEMA=â€
 	@$(BIN)/python -m tools.scaffold '$(or $(NAME),$(error NAME is required, for example: make resource NAME=tags))' \
 	  $(if $(SCHEMA),--schema '$(SCHEMA)')
 
+.PHONY: migration
+migration: .venv/dev  ## Write the migration NAME=add_colour, after a change of the tables in db/schema.py
+	@$(BIN)/python -m tools.migration '$(or $(NAME),$(error NAME is required, for example: make migration NAME=add_colour))'
+
 .PHONY: format
 format: .venv/dev  ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true
@@ -143,8 +153,20 @@ BENCH_PYTHON ?= $(firstword $(shell for python in python3.13 ~/.pyenv/versions/3
 	touch $@
 
 .PHONY: bench
-bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 15 minutes)
+bench: .venv-bench/ready  ## Compare the service with its peers (needs wrk; takes about 20 minutes)
 	$(BENCH)/python -m benchmarks $(ARGS)
+
+# An option for a variable that the user has set: BASE and ROUNDS have defaults above, for other commands.
+given = $(if $(filter command environment,$(firstword $(origin $(1)))),--$(2) $($(1)))
+.PHONY: bench-check
+bench-check: .venv-bench/ready  ## Compare the cost of requests with BASE, a commit or a peer (needs wrk; takes 2 minutes)
+	@$(BENCH)/python -m benchmarks.check $(call given,BASE,base) $(call given,ROUNDS,rounds) \
+	  $(call given,SCENARIOS,scenarios) $(ARGS)
+
+.PHONY: bench-writes
+bench-writes: .venv-bench/ready  ## Compare durable writes with BASE, a commit, and with peers (needs wrk; takes 6 minutes)
+	@$(BENCH)/python -m benchmarks.writes $(call given,BASE,base) $(call given,ROUNDS,rounds) \
+	  $(call given,ONLY,only) $(ARGS)
 
 .PHONY: bench-scale
 bench-scale: .venv-bench/ready  ## Measure how the cost grows with the table, up to 10 million rows

@@ -8,13 +8,21 @@ from typing import Any
 from app.drain import refuse_new_connections
 from app.logs import configuration, log_prints
 from app.settings import Settings, SettingsError
-from app.start import merge_wal, welcome
+from app.start import StartError, create_database, merge_wal, welcome
 
 log_prints()
 try:
     _settings = Settings.from_environ()
 except SettingsError as error:
     sys.exit(f"The service cannot start. {error}")
+
+
+def on_starting(_server: Any) -> None:
+    """Create or migrate the database before the first worker starts, also with `gunicorn app:app`."""
+    try:
+        create_database(_settings.database_url)
+    except StartError as error:
+        sys.exit(f"The service cannot start. {error}")
 
 
 def when_ready(server: Any) -> None:
@@ -80,7 +88,7 @@ keepalive = 75  # seconds; longer than nginx's 60, so that nginx never sends a r
 backlog = 2048
 
 limit_request_line = 8190  # bytes; a longer line is a 414
-limit_request_fields = 64  # headers; more headers are a 431
+limit_request_fields = 68  # headers; more are a 431. A client has 64: nginx adds up to four of its own
 limit_request_field_size = 8190  # bytes per header; a longer header is a 431
 
 control_socket_disable = True  # not used, and the root file system may be read-only

@@ -4,25 +4,29 @@
 that importing this package does nothing.
 """
 
+import asyncio
 import logging
 import sys
 import warnings
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
 from connexion import FlaskApp
 
 import contract
+from app.commands import database_commands
+from app.dry_run import DryRun
 from app.errors import ERRORS
+from app.idempotency import IdempotencyKeys
 from app.logs import configure
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
+from app.start import DATABASE_FAULTS
 from contract import ContractError
 from db.engine import Database
-from db.errors import DatabaseError
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
@@ -32,37 +36,41 @@ HANDLERS = "handlers"
 
 def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
-    database = Database(settings.database_url)
-    application = FlaskApp(__name__, lifespan=_lifespan(database), server_args={"static_folder": None})
+    database = Database(settings.database_url, settings.write_timeout)
+    keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
+    lifespan = _lifespan(database, keys.remove_old_responses)
+    application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
     specification = contract.load(SPECIFICATION)
+    application.app.cli.add_command(database_commands(settings.database_url))
     add_pages(application.app, SPECIFICATION.read_bytes(), specification)
     contract.install(
         application,
         specification,
         HANDLERS,
         errors=ERRORS,
-        executor=_executor(database),
+        run=database.run_read,
+        run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
+        capabilities=[DryRun(database), keys],
     )
     return application
 
 
-def _executor(database: Database) -> ThreadPoolExecutor | None:
-    """Return the threads that wait for a database on the network. SQLite is faster than a switch of threads."""
-    return None if database.is_sqlite else ThreadPoolExecutor(database.connections, "handler")
-
-
-def _lifespan(database: Database) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    database: Database, background: Callable[[], Coroutine[Any, Any, None]]
+) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         try:
             database.create()
-        except (DatabaseError, OSError) as error:
+        except DATABASE_FAULTS as error:
             # A worker that starts while the database is unavailable responds with 503, like the others. If this stopped
             # it, Gunicorn would stop them all. A start that cannot succeed fails earlier (gunicorn.conf.py).
             logger.warning("The database cannot be used yet: %r", error)
+        task = asyncio.create_task(background())
         yield
+        task.cancel()
         database.close()
 
     return lifespan

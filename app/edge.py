@@ -1,6 +1,7 @@
 """The part of nginx's configuration that follows from the contract: `python -m app.edge FOLDER`.
 
-The image's build writes it to nginx/contract/. See http.d/problem-details.conf and server.d/locations.conf there.
+The image's build writes it to nginx/contract/. See http.d/problem-details.conf, server.d/locations.conf and
+cache/reads.conf there.
 """
 
 import argparse
@@ -25,7 +26,12 @@ def files(specification: Mapping[str, Any]) -> dict[str, str]:
     paths = sorted(specification["paths"], key=_precedence)
     methods = [_methods(path, specification["paths"][path]) for path in paths]
     locations = [_location(path) for path in paths if _has_etag(specification, specification["paths"][path])]
-    return {"methods.conf": _HEAD + "".join(methods), "etags.conf": _HEAD + "".join(locations)}
+    reads = [_read(path) for path in paths if specification["paths"][path].get("get", {}).get("x-read-cache")]
+    return {
+        "methods.conf": _HEAD + "".join(methods),
+        "etags.conf": _HEAD + "".join(locations),
+        "reads.conf": _HEAD + "".join(reads),
+    }
 
 
 def write(folder: Path) -> None:
@@ -42,12 +48,22 @@ def _precedence(path: str) -> list[tuple[bool, str]]:
 
 
 def _methods(path: str, item: Mapping[str, Any]) -> str:
-    """An entry of a map from the URL as the client sent it to the value of `Allow`."""
+    """An entry of a map from the URL to the value of `Allow`."""
     allowed = {method.upper() for method in item}.intersection(METHODS) | {"OPTIONS"}
     if "GET" in allowed:
         allowed.add("HEAD")
-    expression = _expression((quote(literal, safe="/:@!$&'()*+,;=~") for literal in _PARAMETER.split(path)), "[^/?]+")
-    return f'"~^{expression}(\\?|$)"  "{", ".join(sorted(allowed))}";\n'
+    return f'"{_url(path)}"  "{", ".join(sorted(allowed))}";\n'
+
+
+def _read(path: str) -> str:
+    """An entry of a map from the URL to whether its responses may come from a cache."""
+    return f'"{_url(path)}"  1;\n'
+
+
+def _url(path: str) -> str:
+    """What a map compares with the URL as the client sent it."""
+    literals = (quote(literal, safe="/:@!$&'()*+,;=~") for literal in _PARAMETER.split(path))
+    return f"~^{_expression(literals, '[^/?]+')}(\\?|$)"
 
 
 def _location(path: str) -> str:

@@ -7,7 +7,8 @@ from contract.problems import Problem
 from db import errors
 
 
-def _database_problem(error: SQLAlchemyError) -> Problem | None:
+def database_problem(error: SQLAlchemyError) -> Problem | None:
+    """Return the problem for an error of the database; None if it is a 500."""
     failure = errors.failure(error)
     if failure is None:
         return None
@@ -15,4 +16,4 @@ def _database_problem(error: SQLAlchemyError) -> Problem | None:
     return Problem(failure.status, failure.detail, headers=headers)
 
 
-ERRORS: ErrorMap = {SQLAlchemyError: _database_problem}
+ERRORS: ErrorMap = {SQLAlchemyError: database_problem}

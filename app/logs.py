@@ -78,6 +78,7 @@ def configuration(level: str, log_format: str) -> dict[str, Any]:
             _SERVER: {"level": level.upper(), "handlers": [], "propagate": True},
             # Connexion logs every operation and every rejected request; the access log already has these.
             "connexion": {"level": "ERROR"},
+            "alembic": {"level": "WARNING"},  # db.migrate says it in one line
         },
     }
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.errors import ConfigError
 
+from app.logs import configure
 from app.settings import Settings
 from app.start import StartError, check
 
@@ -41,7 +42,9 @@ class Server(WSGIApplication):  # type: ignore[misc]  # Gunicorn has no types
     def run(self) -> None:
         """Check what the settings name on this machine, then serve."""
         try:
-            check(self.cfg, Settings.from_environ().database_url)
+            settings = Settings.from_environ()
+            configure(settings.log_level, settings.log_format)
+            check(self.cfg, settings.database_url)
         except StartError as error:
             sys.exit(f"The service cannot start. {error}")
         super().run()

@@ -119,6 +119,9 @@ class Settings:
         _one_of("enforce", "log"),
         "What happens when a response violates the contract: a 500 (`enforce`) or a log entry (`log`).",
     )
+    write_timeout: int = _setting(
+        "5", _whole_number(1, 300), "The seconds that a write may wait for other writes, before it is a 503."
+    )
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )
@@ -127,6 +130,9 @@ class Settings:
         _proxies,
         "The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Prefix` are trusted: IP addresses or networks, "
         "separated by commas, or `*`.",
+    )
+    idempotency_hours: int = _setting(
+        "24", _whole_number(1, 8760), "The hours for which the response to an `Idempotency-Key` is kept."
     )
     welcome: bool = _setting(
         "off",

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +12,16 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.copies import DamagedError
 from db.engine import Database
 from db.errors import DatabaseError
+from db.revisions import RevisionError
 
 # Gunicorn's settings that name files, whose faults Gunicorn finds too late for one message.
 _READ = ("certfile", "keyfile", "ca_certs", "worker_tmp_dir")
 _WRITTEN = ("pidfile", "accesslog", "errorlog")
+DATABASE_FAULTS = (DatabaseError, RevisionError, sqlite3.Error, DamagedError, OSError)
+"""What can be wrong with a database when the service starts."""
 
 
 class StartError(Exception):
@@ -84,18 +89,25 @@ def _port_fault(host: str, port: int, error: OSError) -> str:
 
 
 def create_database(url: URL) -> None:
-    """Create the tables before the first worker starts. Raise `StartError` if the database cannot be used."""
+    """Create or migrate the tables before the first worker starts. Raise `StartError` if the database is unusable."""
     is_sqlite = url.get_backend_name() == "sqlite"
     # A server that does not respond is reported after ten seconds, instead of minutes.
     database = Database(url if is_sqlite else url.update_query_dict({"connect_timeout": "10", **url.query}))
     try:
         database.create()
-    except (DatabaseError, OSError) as error:
-        if is_sqlite:
-            raise StartError(_file_fault(Path(str(url.database)).absolute(), error)) from None
-        raise StartError(f"The database {_shown(url)} cannot be used: {_reason(error)}. See DATABASE_URL.") from None
+    except DATABASE_FAULTS as error:
+        raise StartError(database_fault(url, error)) from None
     finally:
         database.close()
+
+
+def database_fault(url: URL, error: Exception) -> str:
+    """Return a sentence for a user: why the database cannot be used, and what to do."""
+    if isinstance(error, RevisionError):
+        return f"The database {shown(url)} {error}"
+    if url.get_backend_name() == "sqlite":
+        return _file_fault(Path(str(url.database)).absolute(), error)
+    return f"The database {shown(url)} cannot be used: {_reason(error)}. See DATABASE_URL."
 
 
 def _file_fault(file: Path, error: Exception) -> str:
@@ -140,13 +152,13 @@ def welcome(listeners: Iterable[Any], database_url: URL) -> str:
 
   API            {base}/
   Documentation  {base}/ui/
-  Database       {_shown(database_url)}
+  Database       {shown(database_url)}
   To stop        press Ctrl-C
 
 """
 
 
-def _shown(url: URL) -> str:
+def shown(url: URL) -> str:
     """Return the file of an SQLite database, or the URL of a server without its password."""
     if url.get_backend_name() == "sqlite":
         return str(Path(str(url.database)).absolute())

@@ -95,6 +95,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             "Content-Type": MEDIA_TYPE,
             "Content-Length": str(len(body)),
             "X-Request-Id": id_,
+            "Cache-Control": "no-store",
             "Connection": "close",
             **dict(extra_headers),
         }

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import load, report
+from benchmarks import load, report, why
 from benchmarks.data import DISK, MEMORY, copy
 from benchmarks.plot import bars
 from benchmarks.registry import CONTESTANTS, SERVICE, Contestant
@@ -14,7 +14,7 @@ from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.server import serve
 
 PLOT = Path(__file__).with_name("cpu-per-request.svg")
-PLOTTED = ("get-one", "get-50", "post", "patch")
+PLOTTED = ("get-one", "get-50", "post", "post-durable")
 
 
 def main() -> None:
@@ -32,11 +32,16 @@ def main() -> None:
                 if chosen:
                     measure(contestant, place, chosen, options.seconds, figures)
     measured = len(contestants), len(scenarios)
-    complete = measured == (len(CONTESTANTS), len(SCENARIOS)) and options.rounds >= load.ROUNDS
+    complete = (
+        measured == (len(CONTESTANTS), len(SCENARIOS))
+        and options.rounds >= load.ROUNDS
+        and options.seconds >= load.SECONDS
+    )
     text = report.render(figures, contestants, scenarios, options.rounds, options.seconds)
     report.publish("RESULTS.md", text, complete=complete)
     if complete:
         PLOT.write_text(plot(figures))
+        print("\n".join(["\ndocs/why.md has these figures now:", *why.update()]))
 
 
 def plot(figures: Figures) -> str:
@@ -58,11 +63,13 @@ def measure(
 ) -> None:
     """Start a contestant with new data, check and load each scenario, and record the figures."""
     with copy(place=place) as database, serve(contestant, database) as server:
+        load.run(server, scenarios[0].on(server), load.WARM_UP, refused=scenarios[0].refused)
         for scenario in scenarios:
             request = scenario.on(server)
-            sample = load.measure(server, request, seconds, refused=scenario.refused)
+            for number in scenario.connections:
+                sample = load.run(server, request, seconds, refused=scenario.refused, connections=number)
+                figures.samples[contestant.key, scenario.key, number].append(sample)
             scenario.on(server)
-            figures.samples[contestant.key, scenario.key].append(sample)
         if place == MEMORY:
             figures.starts[contestant.key].append(server.seconds_to_start)
             figures.memory[contestant.key].append(server.memory())

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from benchmarks import contracts, report
-from benchmarks.server import CHECKOUT
+from benchmarks import contracts, report, targets
+from benchmarks.registry import CHECKOUT
 
 SIZES = ((10, 50), (100, 200), (1000, 1000))
 ROUNDS = 3
@@ -86,10 +86,10 @@ def render(starts: dict[tuple[int, int], Start], rounds: int) -> str:
         for (operations, schemas), one in starts.items()
     ]
     verdicts = [
-        ["start, s", report.verdict(last.seconds, f"< {MOST_SECONDS:g}", reached=last.seconds < MOST_SECONDS)],
-        ["peak memory, MB", report.verdict(last.megabytes, f"< {MOST_MB:g}", reached=last.megabytes < MOST_MB)],
-        ["growth of install", report.verdict(seconds, f"≤ {GROWTH}", reached=seconds <= GROWTH)],
-        ["growth of memory", report.verdict(megabytes, f"≤ {GROWTH}", reached=megabytes <= GROWTH)],
+        ["start, s", targets.verdict(last.seconds, f"< {MOST_SECONDS:g}", reached=last.seconds < MOST_SECONDS)],
+        ["peak memory, MB", targets.verdict(last.megabytes, f"< {MOST_MB:g}", reached=last.megabytes < MOST_MB)],
+        ["growth of install", targets.verdict(seconds, f"≤ {GROWTH}", reached=seconds <= GROWTH)],
+        ["growth of memory", targets.verdict(megabytes, f"≤ {GROWTH}", reached=megabytes <= GROWTH)],
     ]
     return "\n\n".join(
         [

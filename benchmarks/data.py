@@ -1,13 +1,15 @@
 """Databases with the same rows for all contestants, in the service's own schema.
 
-They are kept in var/bench/ and built only if they are missing or have another schema. Servers get copies.
+They are kept in var/bench/ and built only if they are missing or `db/` has changed. Servers get copies.
 """
 
 import hashlib
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +17,10 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from db import schema
+from benchmarks.registry import CHECKOUT
 from db.engine import Database
 
-SCRATCH = Path(__file__).parent.parent / "var" / "bench"
+SCRATCH = CHECKOUT / "var" / "bench"
 ROWS = 1_000
 BYTES_PER_ROW = 400
 # Two folders for a database: with a disk's fsync in every write, and without.
@@ -39,17 +41,24 @@ def item(item_id: int) -> dict[str, Any]:
     }
 
 
-def prepare(rows: int = ROWS) -> Path:
-    """Return the path of a database with this number of rows, with the ids 1 to `rows`."""
-    version = hashlib.sha256(Path(schema.__file__).read_bytes()).hexdigest()[:8]
-    path = SCRATCH / f"rows-{rows}-{version}.sqlite"
+def is_durable(database: Path) -> bool:
+    """Return whether the database is on a disk."""
+    return MEMORY not in database.parents
+
+
+def prepare(rows: int = ROWS, checkout: Path = CHECKOUT) -> Path:
+    """Return the path of a database with the ids 1 to `rows`, made by the code of a checkout."""
+    code = b"".join(path.read_bytes() for path in sorted((checkout / "db").rglob("*.*")) if path.suffix != ".pyc")
+    scratch = checkout / "var" / "bench"
+    path = scratch / f"rows-{rows}-{hashlib.sha256(code).hexdigest()[:8]}.sqlite"
     if not path.exists():
-        SCRATCH.mkdir(parents=True, exist_ok=True)
-        for old in SCRATCH.glob(f"rows-{rows}-*"):
+        scratch.mkdir(parents=True, exist_ok=True)
+        for old in scratch.glob(f"rows-{rows}-*"):
             old.unlink()
-        require_space(SCRATCH, rows)
+        require_space(scratch, rows)
         partial = path.with_suffix(".partial")
-        build(partial, rows)
+        program = f"import pathlib, benchmarks.data as data; data.build(pathlib.Path({str(partial)!r}), {rows})"
+        subprocess.run([sys.executable, "-c", program], cwd=checkout, check=True)  # noqa: S603 - the command is our own
         partial.rename(path)
     return path
 
@@ -84,9 +93,16 @@ def items(rows: int) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def copy(rows: int = ROWS, place: Path = MEMORY) -> Iterator[Path]:
+def copy(rows: int = ROWS, place: Path = MEMORY, checkout: Path = CHECKOUT) -> Iterator[Path]:
     """Copy the prepared database to a new folder, and remove it afterwards with its write-ahead log."""
-    prepared = prepare(rows)
+    prepared = prepare(rows, checkout)
     require_space(place, rows)
     with TemporaryDirectory(prefix="bench-", dir=place) as folder:
         yield Path(shutil.copy(prepared, folder))
+
+
+def count(database: Path) -> int:
+    """Return the number of items in a database."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows: int = connection.execute("SELECT count(*) FROM items").fetchone()[0]
+    return rows

@@ -3,16 +3,17 @@
 import argparse
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.server import HOST, Server
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 16
 WARM_UP = 1
-ROUNDS = 3
+ROUNDS = 2
 SECONDS = 3
 
 
@@ -47,32 +48,47 @@ class Sample:
     p99: float
 
 
-def parser(module: str, description: str | None) -> argparse.ArgumentParser:
+def parser(module: str, description: str | None, rounds: int = ROUNDS) -> argparse.ArgumentParser:
     """Create a parser with the options of all measurements in rounds."""
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
-    options.add_argument("--rounds", type=int, default=ROUNDS, help="how often everything is measured")
+    options.add_argument("--rounds", type=int, default=rounds, help="how often everything is measured")
     options.add_argument("--seconds", type=int, default=SECONDS, help="how long each load lasts")
     return options
 
 
 def measure(
-    server: Server, request: Request, seconds: int, *, refused: bool = False, behind: Server | None = None
+    server: Server,
+    request: Request,
+    seconds: int,
+    *,
+    refused: bool = False,
+    behind: Server | None = None,
+    connections: int = CONNECTIONS,
 ) -> Sample:
     """Call `run()` after a second of warm-up."""
-    run(server, request, WARM_UP, refused=refused)
-    return run(server, request, seconds, refused=refused, behind=behind)
+    run(server, request, WARM_UP, refused=refused, connections=connections)
+    return run(server, request, seconds, refused=refused, behind=behind, connections=connections)
 
 
 def run(
-    server: Server, request: Request, seconds: int, *, refused: bool = False, behind: Server | None = None
+    server: Server,
+    request: Request,
+    seconds: int,
+    *,
+    refused: bool = False,
+    behind: Server | None = None,
+    connections: int = CONNECTIONS,
 ) -> Sample:
     """Send the request as fast as possible.
 
     Raises RuntimeError if a response is missing, if a status is above 399 although `refused` is false, or if one is not
     although `refused` is true.
     """
+    arguments = [request.method, request.path, str(request.ids[0]), str(request.ids[-1]), request.body]
+    for pair in request.headers.items():
+        arguments += pair
     before = _cpu(server), _cpu(behind)
-    figures = wrk(f"http://{HOST}:{server.port}", request, seconds)
+    figures = wrk(server, SCRIPT, arguments, seconds, connections)
     after = _cpu(server), _cpu(behind)
     count = figures["requests"]
     if not count or figures["failed"] or figures["refused"] != (count if refused else 0):
@@ -87,15 +103,14 @@ def run(
     )
 
 
-def wrk(url: str, request: Request, seconds: int) -> dict[str, int]:
-    """Run wrk and return what wrk.lua prints at the end."""
-    command = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={seconds}s", "--timeout=10s"]
-    command += [f"--script={SCRIPT}", url, "--", request.method, request.path]
-    command += [str(request.ids[0]), str(request.ids[-1]), request.body]
-    for name, value in request.headers.items():
-        command += [name, value]
+def wrk(
+    server: Server, script: Path, arguments: Sequence[str], seconds: int, connections: int, threads: int = 1
+) -> dict[str, Any]:
+    """Run wrk with a Lua script, and return the JSON that the script prints at the end."""
+    command = ["wrk", f"--threads={threads}", f"--connections={connections}", f"--duration={seconds}s"]
+    command += ["--timeout=10s", f"--script={script}", f"http://{HOST}:{server.port}", "--", *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - the command is our own
-    figures: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 

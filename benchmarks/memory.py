@@ -4,7 +4,7 @@ import argparse
 import sys
 from statistics import mean
 
-from benchmarks import load, report
+from benchmarks import load, report, targets
 from benchmarks.data import MEMORY, copy
 from benchmarks.registry import SERVICE
 from benchmarks.scenarios import SCENARIOS
@@ -30,7 +30,7 @@ def main() -> None:
         [
             "# Memory under a long load",
             HOW.format(seconds=BURST, target=TARGET),
-            f"Last quarter over second quarter: {report.verdict(growth, f'≤ {TARGET}', reached=growth <= TARGET)}",
+            f"Last quarter over second quarter: {targets.at_most(growth, TARGET)}",
             report.table(
                 ["requests so far", *(f"worker {number + 1}" for number in range(len(series[0][1])))],
                 ([f"{count:,}", *(f"{size / 1e6:.1f}" for size in sizes)] for count, sizes in series),

@@ -22,8 +22,8 @@ from app import create_app
 from app.settings import Settings
 from benchmarks import report
 from benchmarks.data import MEMORY, copy
+from benchmarks.registry import CHECKOUT
 from benchmarks.scenarios import SCENARIOS, Scenario
-from benchmarks.server import CHECKOUT
 
 Message = dict[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]

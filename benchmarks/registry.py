@@ -2,52 +2,71 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, eq=False)
 class Contestant:
-    """An application for Gunicorn, with its properties.
+    """What `python` runs to serve, with its properties.
 
-    A contestant is `conditional` if it sends 304 for an ETag, and `validates` if it sends 400 for a body that violates
-    the contract. `worker_class` is None for the service, which has its own settings.
+    A contestant is `conditional` if it sends 304 for an ETag. `folder` is where it runs: a checkout of this repository.
     """
 
     key: str
     label: str
-    app: str
-    worker_class: str | None = "asgi"
+    command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     conditional: bool = False
-    validates: bool = True
+    folder: Path = CHECKOUT
 
 
-SERVICE = Contestant(
-    "service",
-    "this service",
-    "app:app",
-    worker_class=None,
+def _gunicorn(module: str, worker: str = "asgi") -> tuple[str, ...]:
+    """The command of a peer: the fastest options of Gunicorn, the C parser and uvloop, and otherwise its defaults."""
+    return (
+        *("-m", "gunicorn", f"benchmarks.peers.{module}:app", "--worker-class", worker),
+        *("--config", "python:benchmarks.peers.gunicorn_conf"),
+    )
+
+
+# As in `make run`.
+SERVICE = Contestant("service", "this service", ("-m", "app"), conditional=True)
+UNLOGGED = Contestant(
+    "service-unlogged",
+    "this service, `ACCESS_LOG=off`",
+    SERVICE.command,
+    environment={"ACCESS_LOG": "off"},
     conditional=True,
 )
 KEPT = {"CONNECTIONS": "kept"}
-LIMIT = Contestant("limit", "bare ASGI (the limit)", "benchmarks.peers.limit:app", environment=KEPT, validates=False)
-LITESTAR = Contestant("litestar", "Litestar", "benchmarks.peers.litestar_msgspec:app")
+LIMIT = Contestant("bare-asgi", "bare ASGI (the limit)", _gunicorn("limit"), environment=KEPT)
+LITESTAR = Contestant("litestar", "Litestar", _gunicorn("litestar_msgspec"))
 LITESTAR_KEPT = Contestant(
-    "litestar-kept",
-    "Litestar, with the service's connections",
-    "benchmarks.peers.litestar_msgspec:app",
+    "litestar-kept", "Litestar, connections kept open", _gunicorn("litestar_msgspec"), environment=KEPT
+)
+# On Granian, a server in Rust, with its defaults: no access log, for example. It reads GRANIAN_HOST and its like.
+LIMIT_GRANIAN = Contestant(
+    "bare-asgi-granian",
+    "bare ASGI on Granian",
+    ("-m", "granian", "--interface", "asgi", "benchmarks.peers.limit:app"),
     environment=KEPT,
 )
-FASTAPI = Contestant("fastapi", "FastAPI", "benchmarks.peers.fastapi_def:app")
-CONNEXION_ASYNC = Contestant("connexion-async", "Connexion AsyncApp", "benchmarks.peers.connexion_async:app")
-CONNEXION_FLASK = Contestant("connexion-flask", "Connexion FlaskApp", "benchmarks.peers.connexion_flask:app")
-FLASK_CORE = Contestant("flask-core", "Flask + Core", "benchmarks.peers.flask_core:app", "sync")
-TUTORIAL = Contestant("tutorial", "Flask + Flask-SQLAlchemy", "benchmarks.peers.tutorial:app", "sync")
+BLACKSHEEP = Contestant("blacksheep", "BlackSheep", _gunicorn("blacksheep_pydantic"))
+FASTAPI = Contestant("fastapi", "FastAPI", _gunicorn("fastapi_def"))
+CONNEXION_ASYNC = Contestant("connexion-async", "Connexion AsyncApp", _gunicorn("connexion_async"))
+CONNEXION_FLASK = Contestant("connexion-flask", "Connexion FlaskApp", _gunicorn("connexion_flask"))
+FLASK_CORE = Contestant("flask-core", "Flask + Core", _gunicorn("flask_core", "sync"))
+TUTORIAL = Contestant("tutorial", "Flask + Flask-SQLAlchemy", _gunicorn("tutorial", "sync"))
 
 CONTESTANTS = (
     SERVICE,
+    UNLOGGED,
     LIMIT,
+    LIMIT_GRANIAN,
     LITESTAR_KEPT,
     LITESTAR,
+    BLACKSHEEP,
     FASTAPI,
     FLASK_CORE,
     TUTORIAL,

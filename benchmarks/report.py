@@ -13,44 +13,38 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from benchmarks import base, targets
 from benchmarks.load import CONNECTIONS, Sample
-from benchmarks.registry import (
-    CONNEXION_FLASK,
-    FASTAPI,
-    LIMIT,
-    LITESTAR,
-    SERVICE,
-    TUTORIAL,
-    Contestant,
-)
+from benchmarks.registry import SERVICE, Contestant
 from benchmarks.scenarios import Scenario
 from benchmarks.server import WORKERS
 
 FOLDER = Path(__file__).parent
 PACKAGES = ("gunicorn", "gunicorn_h1c", "uvloop", "connexion", "Flask", "SQLAlchemy", "orjson", "jsonschema_rs")
-PEERS_PACKAGES = ("Flask-SQLAlchemy", "fastapi", "pydantic", "starlette", "litestar", "msgspec")
-# Targets: how many times cheaper the service must be than each of these, in CPU per request.
-TARGETS = {
-    CONNEXION_FLASK: {"get-one": 7.0, "get-50": 5.0, "post": 5.0},
-    TUTORIAL: {"get-one": 4.5, "get-50": 4.0, "post": 5.0},
-    FASTAPI: {"get-one": 3.0, "get-50": 2.2, "post": 2.5},
-    LITESTAR: {"get-one": 1.2, "get-50": 1.2, "post": 1.3},
-}
-# Targets: the service may cost at most this many times as much as the limit.
-ALLOWANCE = {"get-one": 1.2, "get-50": 1.15, "post": 1.25}
+TARGETS = targets.AT_MOST | targets.AT_LEAST
+PEERS_PACKAGES = (
+    "Flask-SQLAlchemy",
+    "fastapi",
+    "pydantic",
+    "starlette",
+    "litestar",
+    "msgspec",
+    "blacksheep",
+    "granian",
+)
 
 
 @dataclass(frozen=True)
 class Figures:
     """The measured figures by contestant and scenario, one entry per round."""
 
-    samples: defaultdict[tuple[str, str], list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    samples: defaultdict[tuple[str, str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
     starts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     memory: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    def cpu(self, contestant: Contestant, scenario: Scenario) -> float | None:
+    def cpu(self, contestant: Contestant, scenario: Scenario, connections: int = CONNECTIONS) -> float | None:
         """Return the smallest CPU per request of all rounds in µs; None if it was not measured."""
-        samples = self.samples.get((contestant.key, scenario.key))
+        samples = self.samples.get((contestant.key, scenario.key, connections))
         return min(sample.cpu for sample in samples) if samples else None
 
     def ratio(self, contestant: Contestant, scenario: Scenario) -> float | None:
@@ -86,19 +80,26 @@ def render(
         ),
     ]
     for scenario in scenarios:
-        sections += [f"## {scenario.title}", _scenario(figures, contestants, scenario)]
+        for connections in scenario.connections:
+            title = f"## {scenario.title}, {connections} connections"
+            sections += [title, _scenario(figures, contestants, scenario, connections)]
     sections += ["## Memory and start", _processes(figures, contestants)]
     return "\n\n".join(sections)
 
 
 HOW = """\
-The service with all features (ETag, request id, validation of every response, problem details) and its peers, which do
-less: see [README.md](README.md). Each starts with new data and {workers} workers. Its responses are checked, and then
-it is loaded on the loopback interface over {connections} connections, for {seconds} s per figure, in {rounds} rounds.
-*CPU* is user and system time of the whole process tree divided by the number of responses, the smallest of all rounds;
-everything else is the median. The load generator shares the machine's cores with the server, so requests per second
-depend on both; compare CPU per request. Databases are in memory, to measure the program and not the disk;
-*POST, on disk* is the same with the disk's `fsync` in every request."""
+The service with all features (ETag, request id, validation of every response, problem details, access log) and its
+peers, which do less: see [README.md](README.md). Everything runs with its default settings, and {workers} workers: the
+service as `make run` starts it, with its access log on a pipe that is read; Gunicorn and Granian have no access log by
+default, so the peers log nothing. Each starts with new data. Its responses are checked, and then it is loaded on the
+loopback interface over {connections} connections, and also over more where a table says so, for {seconds} s per figure,
+in {rounds} rounds. *CPU* is user and system time of the whole process tree divided by the number of responses, the
+smallest of all rounds; everything else is the median. The load generator shares the machine's cores with the server, so
+requests per second depend on both; compare CPU per request.
+
+Durable writes are in a database on a disk, with `synchronous=FULL` for everyone: `fsync` in every transaction. The
+other writes are in a database in memory, to measure the program and not the disk; there the peers use
+`synchronous=OFF`, and the service, which has no setting for that, `FULL`."""
 
 
 def provenance(*packages: str) -> str:
@@ -107,6 +108,7 @@ def provenance(*packages: str) -> str:
     module = Path(sys.argv[0]).stem
     name = "benchmarks" if module == "__main__" else f"benchmarks.{module}"
     facts = {
+        "commit": base.revision(),
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "command": f"`{' '.join(['python -m', name, *sys.argv[1:]])}`",
         "processor": f"{os.cpu_count()} cores, {_processor()}",
@@ -132,23 +134,21 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _scenario(figures: Figures, contestants: Sequence[Contestant], scenario: Scenario) -> str:
+def _scenario(figures: Figures, contestants: Sequence[Contestant], scenario: Scenario, connections: int) -> str:
     rows = []
     for one in contestants:
-        samples = figures.samples.get((one.key, scenario.key))
+        samples = figures.samples.get((one.key, scenario.key, connections))
         if samples:
             rows.append(
                 [
                     one.label,
-                    _number(figures.cpu(one, scenario)),
-                    _number(figures.ratio(one, scenario), 2),
+                    _number(figures.cpu(one, scenario, connections)),
                     _number(median(sample.per_second for sample in samples)),
                     _number(median(sample.p50 for sample in samples) / 1e3, 2),
                     _number(median(sample.p99 for sample in samples) / 1e3, 2),
                 ]
             )
-    head = ["", "CPU, µs", "times the service", "requests/s", "p50, ms", "p99, ms"]
-    return table(head, rows)
+    return table(["", "CPU, µs", "requests/s", "p50, ms", "p99, ms"], rows)
 
 
 def _processes(figures: Figures, contestants: Sequence[Contestant]) -> str:
@@ -167,27 +167,15 @@ def _processes(figures: Figures, contestants: Sequence[Contestant]) -> str:
 
 
 def _targets(figures: Figures, scenarios: Sequence[Scenario]) -> str:
-    wanted = [scenario for scenario in scenarios if scenario.key in ALLOWANCE]
-
-    def at_least(contestant: Contestant, scenario: Scenario) -> str:
-        ratio, target = figures.ratio(contestant, scenario), TARGETS[contestant][scenario.key]
-        return verdict(ratio, f"≥ {target:g}", reached=ratio is not None and ratio >= target)
-
-    def at_most(scenario: Scenario) -> str:
-        ratio, target = figures.ratio(LIMIT, scenario), ALLOWANCE[scenario.key]
-        cost = 1 / ratio if ratio else None
-        return verdict(cost, f"≤ {target:g}", reached=cost is not None and cost <= target)
-
-    rows = [[f"times cheaper than {one.label}", *(at_least(one, scenario) for scenario in wanted)] for one in TARGETS]
-    rows.append([f"times the cost of {LIMIT.label}", *(at_most(scenario) for scenario in wanted)])
+    wanted = [scenario for scenario in scenarios if any(scenario.key in per for per in TARGETS.values())]
+    rows = [
+        [
+            f"times {'the cost of' if one in targets.AT_MOST else 'cheaper than'} {one.label}",
+            *(targets.beside(one, scenario.key, figures.ratio(one, scenario)) for scenario in wanted),
+        ]
+        for one in TARGETS
+    ]
     return table(["", *(scenario.title for scenario in wanted)], rows)
-
-
-def verdict(figure: float | None, target: str, *, reached: bool) -> str:
-    """Return a figure with its target, and whether it reached the target."""
-    if figure is None:
-        return "-"
-    return f"{figure:.2f} ({target}: {'pass' if reached else '**miss**'})"
 
 
 def _number(figure: float | None, digits: int = 0) -> str:

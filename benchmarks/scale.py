@@ -4,7 +4,7 @@ import sys
 from collections import defaultdict
 from contextlib import ExitStack
 
-from benchmarks import load, report
+from benchmarks import load, report, targets
 from benchmarks.data import copy, prepare
 from benchmarks.load import Request
 from benchmarks.registry import SERVICE
@@ -47,7 +47,7 @@ def main() -> None:
         cost = {size: min(costs[title, size]) for size in options.sizes}
         worst = max(cost.values()) / cost[smallest]
         cells = [f"{cost[size]:,.0f} ({cost[size] / cost[smallest]:.2f})" for size in options.sizes]
-        rows.append([title, *cells, report.verdict(worst, f"≤ {TARGET}", reached=worst <= TARGET)])
+        rows.append([title, *cells, targets.at_most(worst, TARGET)])
     text = "\n\n".join(
         [
             "# How cost grows with the table",

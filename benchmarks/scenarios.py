@@ -8,10 +8,11 @@ from pathlib import Path
 from benchmarks.client import Response
 from benchmarks.client import request as send
 from benchmarks.data import DISK, MEMORY, ROWS, item
-from benchmarks.load import Request
+from benchmarks.load import CONNECTIONS, Request
 from benchmarks.registry import Contestant
 from benchmarks.server import Server
 
+FEW, MANY = CONNECTIONS, 64
 JSON = {"Content-Type": "application/json"}
 # Scenarios that write use other ids than those that read, so the items that are read do not change.
 READ = range(1, ROWS // 2 + 1)
@@ -24,7 +25,8 @@ NAME, DESCRIPTION = "Desk lamp", "Brass, with a green shade"
 class Scenario:
     """A request, its status, and a check of the response beyond the status.
 
-    `place` is the folder of the database, and `offered_by` returns whether a contestant supports the scenario.
+    `place` is the folder of the database, `connections` are the numbers of connections it is measured with, and
+    `offered_by` returns whether a contestant supports the scenario.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Scenario:
     status: int
     right: Callable[[Response], bool] = lambda _: True
     place: Path = MEMORY
+    connections: tuple[int, ...] = (FEW,)
     offered_by: Callable[[Contestant], bool] = lambda _: True
 
     @property
@@ -77,6 +80,7 @@ CREATE = Request(
     body=f'{{"name": "{NAME}", "description": "{DESCRIPTION}"}}',
     headers=JSON,
 )
+UPDATE = Request("PATCH", "/items/{id}", WRITTEN, body=f'{{"description": "{DESCRIPTION}"}}', headers=JSON)
 SCENARIOS = (
     Scenario(
         "get-one",
@@ -84,6 +88,7 @@ SCENARIOS = (
         Request("GET", "/items/{id}", READ),
         200,
         right=lambda response: response.json() == item(READ[0]),
+        connections=(FEW, MANY),
     ),
     Scenario(
         "get-50",
@@ -91,22 +96,12 @@ SCENARIOS = (
         Request("GET", "/items?limit=50"),
         200,
         right=lambda response: response.json() == [item(n) for n in range(1, 51)],
+        connections=(FEW, MANY),
     ),
-    Scenario("post", "POST", CREATE, 201, right=_created),
-    Scenario(
-        "patch",
-        "PATCH",
-        Request(
-            "PATCH",
-            "/items/{id}",
-            WRITTEN,
-            body=f'{{"description": "{DESCRIPTION}"}}',
-            headers=JSON,
-        ),
-        200,
-        right=_updated,
-    ),
-    Scenario("post-disk", "POST, on disk", CREATE, 201, right=_created, place=DISK),
+    Scenario("post", "POST", CREATE, 201, right=_created, connections=(FEW, MANY)),
+    Scenario("patch", "PATCH", UPDATE, 200, right=_updated),
+    Scenario("post-durable", "POST, durable", CREATE, 201, right=_created, place=DISK, connections=(FEW, MANY)),
+    Scenario("patch-durable", "PATCH, durable", UPDATE, 200, right=_updated, place=DISK),
     Scenario(
         "404",
         "a 404",
@@ -118,7 +113,6 @@ SCENARIOS = (
         "a 400 (name of 81 characters)",
         Request("POST", "/items", body=f'{{"name": "{"x" * 81}"}}', headers=JSON),
         400,
-        offered_by=lambda contestant: contestant.validates,
     ),
     Scenario(
         "304",

@@ -5,31 +5,36 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
+from app.settings import Settings
 from benchmarks.client import request
-from benchmarks.data import SCRATCH
-from benchmarks.registry import Contestant
+from benchmarks.data import is_durable
+from benchmarks.registry import CHECKOUT, Contestant
 
-CHECKOUT = Path(__file__).parent.parent
 WORKERS = 2
 HOST = "127.0.0.1"
 START_LIMIT = 60.0
 STOP_LIMIT = 30.0
 TICKS = os.sysconf("SC_CLK_TCK")
+# So that everything has its default, whatever the variables of the caller are.
+SETTINGS = {setting.name.upper() for setting in fields(Settings)} | {"GUNICORN_CMD_ARGS"}
+TAIL = 4000
 
 
 class Server:
     """A command that serves HTTP, with all of its child processes, as a context manager.
 
     When the context is entered, the server has started and has sent 200 for `ready`. `seconds_to_start` is the time
-    until then.
+    until then. Its output goes to a pipe, which is read, as in a container.
     """
 
     def __init__(
@@ -38,31 +43,34 @@ class Server:
         command: Sequence[str],
         port: int,
         environment: Mapping[str, str],
-        ready: str = "/items/1",
+        folder: Path = CHECKOUT,
     ) -> None:
         self.name = name
         self.command = command
         self.port = port
         self.environment = environment
-        self.ready = ready
-        self.log = SCRATCH / f"{name}.log"
+        self.folder = folder
+        self.output = b""
         self.seconds_to_start = 0.0
 
     def __enter__(self) -> Self:
         began = time.perf_counter()
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - the command is our own
-                self.command,
-                cwd=CHECKOUT,
-                env=os.environ | self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        inherited = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+        self.process = subprocess.Popen(  # noqa: S603 - the command is our own
+            self.command,
+            cwd=self.folder,
+            env={**inherited, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert self.process.stdout
+        self.reader = threading.Thread(target=self._read, args=[self.process.stdout], daemon=True)
+        self.reader.start()
         while not self._is_ready():
             if self.process.poll() is not None or time.perf_counter() - began > START_LIMIT:
                 self._stop()
-                raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-4000:]}")
+                raise RuntimeError(f"{self.name} did not start:\n{self.output.decode(errors='replace')}")
             time.sleep(0.002)
         self.seconds_to_start = time.perf_counter() - began
         return self
@@ -77,7 +85,7 @@ class Server:
 
     def _is_ready(self) -> bool:
         try:
-            return request(self.port, "GET", self.ready).status == HTTPStatus.OK
+            return request(self.port, "GET", "/items/1").status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
 
@@ -88,6 +96,13 @@ class Server:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self.reader.join()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        """Read everything, and keep the end for an error message."""
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 1 << 16):
+                self.output = (self.output + chunk)[-TAIL:]
 
     def cpu_seconds(self) -> float:
         """Return user and system time of the tree so far, with that of finished children."""
@@ -102,23 +117,26 @@ class Server:
         return tree(self.process.pid)[1:]
 
 
-def serve(contestant: Contestant, database: Path, workers: int = WORKERS) -> Server:
-    """Run a contestant with Gunicorn on a free port of the loopback interface."""
+def serve(
+    contestant: Contestant, database: Path, workers: int = WORKERS, environment: Mapping[str, str] | None = None
+) -> Server:
+    """Run a contestant on a free port of the loopback interface.
+
+    A write is durable if the database is on a disk. In memory, the peers do not ask for durability; the service has no
+    setting for that.
+    """
     port = free_port()
-    environment = {
+    listen = {"HOST": HOST, "PORT": str(port), "WEB_CONCURRENCY": str(workers)}
+    granian = {"GRANIAN_HOST": HOST, "GRANIAN_PORT": str(port), "GRANIAN_WORKERS": str(workers)}
+    variables = {
         "DATABASE_URL": f"sqlite:///{database}",
-        "HOST": HOST,
-        "PORT": str(port),
-        "WEB_CONCURRENCY": str(workers),
-        "LOG_LEVEL": "warning",
-        "ACCESS_LOG": "off",
+        **listen,
+        **granian,
+        "SYNCHRONOUS": "FULL" if is_durable(database) else "OFF",
         **contestant.environment,
+        **(environment or {}),
     }
-    command = [sys.executable, "-m", "gunicorn", contestant.app]
-    if contestant.worker_class:
-        command += ["--config", "python:benchmarks.peers.gunicorn_conf"]
-        environment["WORKER_CLASS"] = contestant.worker_class
-    return Server(contestant.key, command, port, environment)
+    return Server(contestant.key, [sys.executable, *contestant.command], port, variables, contestant.folder)
 
 
 def free_port() -> int:

@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python -IS
 """Starts the service in its container: on a socket that nginx finds, with the database of this stack.
 
-`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py --check` is the health check.
+`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py db …` runs a command on that database.
+`web.py --check` is the health check.
 
 The sockets are open before Gunicorn has loaded the application, so connections wait in the meantime. Nothing but
 Python's own library is imported, because that takes longer than the rest of this file.
@@ -29,6 +30,8 @@ def main() -> None:
         check(port)
         return
     os.environ["DATABASE_URL"] = database_url(POSTGRESQL)
+    if sys.argv[1:2] == ["db"]:
+        os.execvp("flask", ["flask", "--app", "app", *sys.argv[1:]])  # noqa: S606, S607 -- no shell; PATH is the image's
     bind = [f"--bind=fd://{number}" for number in (listen(port), listen_for_nginx(SOCKETS))]
     os.execvp(sys.argv[1], [*sys.argv[1:], *bind])  # noqa: S606 -- no shell is needed
 

@@ -5,9 +5,22 @@ A library for Connexion 3 applications. `install()` is its front door; handlers 
 
 from contract.diagnostics import ContractError
 from contract.installation import install
+from contract.serving.capabilities import Call, Capability
 from contract.serving.compiler import Around
 from contract.serving.exceptions import ErrorMap
 from contract.serving.request import Interceptor, Proceed, Request
 from contract.spec.loading import Contract, load
 
-__all__ = ["Around", "Contract", "ContractError", "ErrorMap", "Interceptor", "Proceed", "Request", "install", "load"]
+__all__ = [
+    "Around",
+    "Call",
+    "Capability",
+    "Contract",
+    "ContractError",
+    "ErrorMap",
+    "Interceptor",
+    "Proceed",
+    "Request",
+    "install",
+    "load",
+]

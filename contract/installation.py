@@ -1,7 +1,6 @@
 """The front door: installs a contract into a Connexion application."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,19 @@ from starlette.types import ASGIApp
 
 from contract import connexion_internals, flask_internals
 from contract.serving import guards
-from contract.serving.compiler import Around, Compiler
+from contract.serving.capabilities import Capability
+from contract.serving.compiler import Around, Compiler, Extensions
 from contract.serving.exceptions import ErrorMap, Exceptions
 from contract.serving.forwarding import guarded
 from contract.serving.middleware import ContractMiddleware
-from contract.serving.operation import Runtime
+from contract.serving.operation import Run, Runtime
 from contract.serving.routing import Router
 from contract.spec.document import Document
 from contract.spec.loading import Contract, load
-from contract.spec.operations import DEFAULT_BODY_LIMIT, Route, base_path, routes
+from contract.spec.operations import DEFAULT_BODY_LIMIT, Operation, Route, base_path, routes
 from contract.spec.resolver import resolve_handlers
+
+Handler = Callable[..., Any]
 
 
 def install(  # noqa: PLR0913 -- each is a decision of the application
@@ -28,43 +30,61 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     handlers: str,
     *,
     errors: ErrorMap | None = None,
-    executor: Executor | None = None,
+    run: Run | None = None,
+    run_unsafe: Run | None = None,
     enforce: bool = True,
     around: Sequence[Around] = (),
+    capabilities: Sequence[Capability] = (),
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
-    `errors` says which exceptions have a problem of their own. Handlers run on the event loop, or on the threads of
-    `executor`. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
-    operations. `connexion_options` are those of Connexion's `add_api()`: `pythonic_params` and `security_map` concern
-    every operation, the others those with `x-pipeline: connexion`.
+    `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
+    operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
+    `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
+    `capabilities` code around the handlers of those that declare a header. `connexion_options` are for Connexion's
+    `add_api()`; `pythonic_params` and `security_map` concern every operation.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
-    options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     guards.check(application)
+    options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
-    operations = [operation for route in found for operation in route.operations.values()]
-    functions, faults = resolve_handlers(operations, document, handlers)
-    runtime = _runtime(application, document, errors or {}, executor)
-    compiler = Compiler(document, runtime, enforce=enforce, around=around, security_map=options["security_map"])
+    functions, faults = resolve_handlers(_operations(found), document, handlers, [each.header for each in capabilities])
+    runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
+    compiler = Compiler(document, runtime, Extensions(around, capabilities, options["security_map"]), enforce=enforce)
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
         raise document.error("The contract and the handlers do not fit together:", faults)
     if compiler.forwarded:
-        protected = {name: guarded(name, function) for name, function in functions.items()}
-        connexion_internals.add_forwarded(application, _forwarded(document, found), protected, **options)
+        _add_forwarded(application, _forwarded(document, found), functions, options)
     flask_internals.prepare(application.app)
     connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
     guards.refuse_additions(application)
 
 
-def _runtime(application: FlaskApp, document: Document, errors: ErrorMap, executor: Executor | None) -> Runtime:
+def _add_forwarded(
+    application: FlaskApp,
+    contract: dict[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    options: dict[str, Any],
+) -> None:
+    protected = {name: guarded(name, function) for name, function in functions.items()}
+    connexion_internals.add_forwarded(application, contract, protected, **options)
+
+
+def _operations(found: Sequence[Route]) -> list[Operation]:
+    return [operation for route in found for operation in route.operations.values()]
+
+
+def _runtime(
+    application: FlaskApp, document: Document, errors: ErrorMap, run: Run | None, run_unsafe: Run | None
+) -> Runtime:
     context = flask_internals.handler_context(application.app)
-    return Runtime(context, executor, Exceptions(errors), document.get("x-body-limit", DEFAULT_BODY_LIMIT))
+    body_limit = document.get("x-body-limit", DEFAULT_BODY_LIMIT)
+    return Runtime(context, run, run_unsafe, Exceptions(errors), body_limit)
 
 
 def _outermost(

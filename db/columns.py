@@ -92,4 +92,5 @@ def array_length(table: str, column: str, least: int, most: int) -> Iterator[Che
     """The check of the length of a column of `Strings`, in the words of each database."""
     for dialect, array in (("sqlite", f'"{column}"'), ("postgresql", f'"{column}"::json')):
         check = f"json_array_length({array}) BETWEEN {least} AND {most}"
-        yield CheckConstraint(check, f"{table}_{column}").ddl_if(dialect=dialect)
+        constraint = CheckConstraint(check, f"{table}_{column}", info={"dialect": dialect})  # for tools/migration.py
+        yield constraint.ddl_if(dialect=dialect)

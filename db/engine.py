@@ -1,149 +1,167 @@
 """The engine: one `Database` per process, which hands out connections to read and transactions to write."""
 
-import sqlite3
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+import asyncio
+import os
+import weakref
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
-from db.schema import metadata
+from db import copies, file_lock, revisions
+from db.folder import create_folder
+from db.postgresql import PostgreSQL
+from db.sqlite import Connections, DatabaseFile
+from db.turns import Turns
+from db.writer import Writer
 
-BUSY_TIMEOUT_MS = 5000
-# https://sqlite.org/pragma.html: WAL lets readers read while one writes; FULL makes an acknowledged write survive power
-# loss. busy_timeout comes first, so that the others wait for a lock too.
-_PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
+WRITE_TIMEOUT = 5
+_LEAST_FREE_BYTES = 1024 * 1024
+_ON_EVENT_LOOP = (
+    "write() would stop all requests of this process while it waits for its turn. "
+    "Write in a plain function of an operation with an unsafe method (POST, PUT, PATCH, DELETE), or on a thread."
 )
-_CREATION_LOCK = 0x6974656D73  # any number that only this service uses
-
-
-class ImmediateSQLite(SQLiteDialect_pysqlite):
-    """SQLite whose transactions take the write lock as they begin: what they read, nobody changes before they write."""
-
-    supports_statement_cache = True
-
-    def do_begin(self, dbapi_connection: Any) -> None:
-        """Begin. An event of the engine would do it as well, at more than twice the cost of the whole transaction."""
-        dbapi_connection.execute("BEGIN IMMEDIATE")
-
-
-registry.register("sqlite.immediate", __name__, ImmediateSQLite.__name__)
-
-
-class _Kept:
-    """Connections of an engine that stay open from one use to the next, unless the database failed in it.
-
-    Making and closing SQLAlchemy's `Connection` costs more than a statement of SQLite. Any number of threads may ask.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._idle: list[Connection] = []
-
-    @contextmanager
-    def use(self) -> Iterator[Connection]:
-        """A connection that nobody else has at the time."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._engine.connect()
-        keep = self._idle.append
-        try:
-            yield connection
-        except SQLAlchemyError:
-            keep = Connection.close
-            raise
-        finally:
-            keep(connection)
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """The same, in a transaction: return commits, raise rolls back."""
-        with self.use() as connection, connection.begin():
-            yield connection
-
-    def close(self) -> None:
-        """Close those that nobody uses."""
-        while self._idle:
-            self._idle.pop().close()
 
 
 class Database:
-    """Connections to one database. Opens none before the first is asked for."""
+    """Connections to one database. Opens none before the first is asked for.
 
-    connections = 10  # at most at a time, to a database on the network
+    `write_timeout` is how many seconds a write may wait for others; only on SQLite.
+    """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, write_timeout: float = WRITE_TIMEOUT) -> None:
+        self._url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._read: Callable[[], AbstractContextManager[Connection]]
-        self._write: Callable[[], AbstractContextManager[Connection]]
-        if self.is_sqlite:
-            self._engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-            event.listen(self._engine, "connect", prepare_sqlite)
-            immediate = create_engine(
-                url.set(drivername="sqlite+immediate"), pool=self._engine.pool, hide_parameters=True
-            )
-            self._kept = [_Kept(self._engine), _Kept(immediate)]
-            self._read, self._write = self._kept[0].use, self._kept[1].transaction
-        else:
-            self._engine = create_engine(
-                url, pool_pre_ping=True, pool_size=self.connections, max_overflow=0, hide_parameters=True
-            )
-            self._kept = []
-            self._read = self._engine.execution_options(isolation_level="AUTOCOMMIT").connect
-            self._write = self._engine.begin
+        self._database: _SQLite | PostgreSQL = (
+            _SQLite(Path(str(url.database)), write_timeout) if self.is_sqlite else PostgreSQL(url, write_timeout)
+        )
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection for one statement that reads."""
-        return self._read()
+        return self._database.read()
 
     def write(self) -> AbstractContextManager[Connection]:
-        """A transaction that writes: return commits, raise rolls back. On SQLite it is the only one."""
-        return self._write()
+        """A transaction that writes: return commits, raise rolls back. Inside of another `write()`, a savepoint.
+
+        In a call of `run()` on SQLite, it is a part of that call's transaction.
+        """
+        return self._database.write()
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        """Call a function that writes, without stopping the event loop.
+
+        On SQLite, it shares a transaction with others that wait. What it writes is committed when this returns. If it
+        raises, that is undone, and nothing else.
+        """
+        return await self._database.run(function)
+
+    @property
+    def run_read(self) -> Callable[[Callable[[], Any]], Awaitable[Any]] | None:
+        """What calls a function that reads, on a thread; None for SQLite, which is faster than a switch of threads."""
+        return self._database.run_read
 
     def create(self) -> None:
-        """Create the tables that are not there yet, once, whatever the number of processes that try."""
-        if self.is_sqlite:
-            Path(str(self._engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        with self.write() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
-            metadata.create_all(connection)
+        """Create or migrate the tables of SQLite, once, whatever the number of processes that try.
+
+        Those of PostgreSQL must be there: several instances of the service may share them. Raise `RevisionError`.
+        """
+        with self._database.opened(), self.read() as connection:
+            found = revisions.find(connection)
+        if not self.is_sqlite:
+            revisions.require_current(found)
+        elif not found.is_current:
+            from db.migrate import migrate  # Alembic takes 80 ms to import
+
+            migrate(self._url)
+
+    def is_full(self) -> bool:
+        """Return whether the disk of an SQLite database has no space for a write. A server reports that by itself."""
+        return isinstance(self._database, _SQLite) and self._database.free_bytes() < _LEAST_FREE_BYTES
 
     def close(self) -> None:
         """Close all connections."""
-        for kept in self._kept:
-            kept.close()
-        self._engine.dispose()
+        self._database.close()
 
 
-def prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
-    """Set up a new connection; for the event `connect`."""
-    dbapi_connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-    for pragma in _PRAGMAS:
-        dbapi_connection.execute(pragma)
-    _use_wal(dbapi_connection)
+class _SQLite:
+    """An SQLite file: writers take turns, and readers do not wait for them."""
 
+    run_read = None
 
-def _use_wal(dbapi_connection: Any) -> None:
-    """Switch to WAL. While another process does so for the first time, SQLite reports busy without waiting."""
-    end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
+    def __init__(self, path: Path, write_timeout: float) -> None:
+        self._path = path
+        self._file = DatabaseFile(path)
+        self._readers = Connections(self._file)
+        self._turns = Turns(self._file, write_timeout)
+        self._writer: Writer | None = None
+        weakref.finalize(self, _close, self._file, self._turns.lock_path)  # at the end of the process, too
+
+    def read(self) -> AbstractContextManager[Connection]:
+        turn = self._turns.current()
+        return self._readers.use() if turn is None else nullcontext(turn.connection)
+
+    def write(self) -> AbstractContextManager[Connection]:
+        turn = self._turns.current()
+        if turn is not None:
+            return turn.block()
+        if _is_on_event_loop():
+            raise RuntimeError(_ON_EVENT_LOOP)
+        return self.transaction()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        turn = self._turns.begin()
+        self._turns.local.turn = turn
         try:
-            dbapi_connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+            yield turn.connection
+        except BaseException as error:
+            turn.rollback(error)
+            raise
+        finally:
+            self._turns.local.turn = None
+        turn.commit()
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        return await self.writer().run(function)
+
+    def writer(self) -> Writer:
+        """Return the writer of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if self._writer is None or self._writer.loop is not loop:
+            self._writer = Writer(self._turns, loop)
+        return self._writer
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Create the file if there is none. Meanwhile, no other process migrates or replaces it."""
+        create_folder(self._path.parent)
+        with copies.locked(self._path):
+            if not self._path.exists():
+                self._path.touch()
+            yield
+
+    def free_bytes(self) -> int:
+        status = os.statvfs(self._path.parent)
+        return status.f_frsize * (status.f_bavail if os.geteuid() else status.f_bfree)
+
+    def close(self) -> None:
+        _close(self._file, self._turns.lock_path)
+
+
+def _close(file: DatabaseFile, lock_path: str) -> None:
+    """Close all connections; leave one file if no other process has the database open."""
+    for pool in file.pools:
+        pool.close()
+    if not Path(f"{file.path}-wal").exists():  # SQLite removes it with the last connection of all processes
+        file_lock.remove(lock_path)
+
+
+def _is_on_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -134,8 +134,9 @@ class Statements:
 
 
 def ping(connection: Connection) -> None:
-    """Ask the database anything that needs a table."""
-    connection.execute(select(metadata.sorted_tables[0].c.id).limit(1))
+    """Ask the database anything that needs every table."""
+    for table in metadata.tables.values():
+        connection.execute(select(table.c.id).limit(1))
 
 
 def _now() -> str:

@@ -1,6 +1,6 @@
 """The tables. Lengths count code points, as in the contract, on SQLite and on PostgreSQL alike."""
 
-from sqlalchemy import CheckConstraint, Column, Index, MetaData
+from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table
 
 from db import columns
 
@@ -14,4 +14,21 @@ items = columns.resource(
     ),
     Column("description", columns.text(200), CheckConstraint("length(description) <= 200", "items_description_length")),
     Index("items_by_name", "name", "id"),
+)
+
+idempotency_responses = Table(
+    "idempotency_responses",
+    metadata,
+    Column("id", columns.integer(), primary_key=True),
+    Column("caller", columns.text(200), nullable=False),
+    Column("operation", columns.text(200), nullable=False),
+    Column("key", columns.text(255), nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", columns.text(27), nullable=False),
+    Index("idempotency_responses_by_key", "caller", "operation", "key", unique=True),
+    Index("idempotency_responses_by_created_at", "created_at"),
+    sqlite_autoincrement=True,
 )

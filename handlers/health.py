@@ -4,15 +4,15 @@ import logging
 
 from contract.problems import Problem
 from db import resources
-from db.errors import UNREACHABLE, DatabaseError
+from db.errors import READ_ONLY, UNREACHABLE, DatabaseError
 from handlers.database import database
 
 Health = dict[str, str]
 logger = logging.getLogger(__name__)
 
 
-def get_liveness() -> Health:
-    """The process can respond."""
+async def get_liveness() -> Health:
+    """The process can respond. A coroutine needs no thread: those may all be waiting for the database."""
     return {"status": "ok"}
 
 
@@ -21,7 +21,11 @@ def get_readiness() -> Health:
     try:
         with database().read() as connection:
             resources.ping(connection)
+        is_full = database().is_full()
     except DatabaseError as error:
         logger.warning("Not ready: %r", error)
         raise Problem(503, UNREACHABLE.detail, headers={"Retry-After": str(UNREACHABLE.retry_after)}) from error
+    if is_full:
+        logger.warning("Not ready: the disk is full")
+        raise Problem(503, "The disk is full.", headers={"Retry-After": str(READ_ONLY.retry_after)})
     return {"status": "ok"}

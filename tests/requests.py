@@ -13,6 +13,7 @@ from schemathesis.generation import GenerationMode
 from app import SPECIFICATION
 from tests.differential import Sent
 from tools.conformance.configuration import configuration
+from tools.conformance.hooks import before_call
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "BREW", "get"]
 NAMES = ["Desk lamp", "a", " ", "", "\u3000", "é", "😀" * 80, "😀" * 81, "a\n", "\x00", "x" * 81, "null", "true", "1"]
@@ -129,6 +130,7 @@ def _operations(schema: Any) -> Iterator[Any]:
 
 
 def _sent(case: Any) -> Sent:
+    before_call(None, case)
     prepared = requests.Request(**_arguments(case)).prepare()
     url = urlsplit(str(prepared.url))
     target = url.path + (f"?{url.query}" if url.query else "")

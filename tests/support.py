@@ -35,6 +35,7 @@ TITLES = {
     412: "Precondition Failed",
     413: "Content Too Large",
     415: "Unsupported Media Type",
+    422: "Unprocessable Content",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -288,6 +289,7 @@ def assert_problem(  # a problem has so many parts
     assert response.headers["Content-Type"] == PROBLEM
     assert response.headers["Content-Length"] == str(len(response.content))
     assert "X-Request-Id" in response.headers
+    assert response.headers["Cache-Control"] == ("no-cache" if "ETag" in response.headers else "no-store")
     for name, value in (headers or {}).items():
         assert response.headers[name] == value
 

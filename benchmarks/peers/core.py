@@ -1,26 +1,61 @@
-"""The four operations as every peer but the tutorial calls them: the service's own statements and SQLite settings.
+"""The four operations as every peer but the tutorial calls them, with the service's own statements.
 
 Connections come as SQLAlchemy's documentation has it: `connect()` and `begin()` of an engine, which pools them, with
-its recipe for `BEGIN IMMEDIATE`. With `CONNECTIONS=kept` they are the service's own, which stay open.
+its recipe for `BEGIN IMMEDIATE`. With `CONNECTIONS=kept` two connections stay open, which is the cheapest way, for
+peers that call this module only on their event loop. `SYNCHRONOUS` is `FULL` (durable) or `OFF`.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from sqlite3 import Connection as Raw
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.dialects import registry
 from sqlalchemy.engine import make_url
 
-from db.engine import Database, prepare_sqlite
 from db.items import ITEMS
 
 Item = dict[str, Any]
+URL = make_url(os.environ["DATABASE_URL"])
+SYNCHRONOUS = os.environ.get("SYNCHRONOUS", "FULL")
 
+
+def prepare(connection: Raw, _record: object) -> None:
+    """Set up a new connection with the service's settings of SQLite."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+read: Callable[[], AbstractContextManager[Connection]]
+write: Callable[[], AbstractContextManager[Connection]]
 if os.environ.get("CONNECTIONS") == "kept":
-    database = Database(make_url(os.environ["DATABASE_URL"]))
-    read, write = database.read, database.write
+    registry.register("sqlite.kept", "benchmarks.peers.immediate", "ImmediateSQLite")
+    engine = create_engine(URL)
+    immediate = create_engine(URL.set(drivername="sqlite+kept"))
+    for each in (engine, immediate):
+        event.listen(each, "connect", prepare)
+    reading, writing = engine.connect(), immediate.connect()
+
+    @contextmanager
+    def kept_read() -> Iterator[Connection]:
+        """Return the connection that reads; it never sends `BEGIN`."""
+        yield reading
+
+    @contextmanager
+    def kept_write() -> Iterator[Connection]:
+        """Return the connection that writes, in a transaction."""
+        with writing.begin():
+            yield writing
+
+    read, write = kept_read, kept_write
 else:
-    engine = create_engine(os.environ["DATABASE_URL"])
-    event.listen(engine, "connect", prepare_sqlite)
+    engine = create_engine(URL)
+    event.listen(engine, "connect", prepare)
     writer = engine.execution_options()
     read, write = engine.connect, writer.begin
 

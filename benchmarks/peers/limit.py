@@ -1,4 +1,4 @@
-"""The limit: bare ASGI, the same statements, and orjson, without validation and other features."""
+"""The limit: bare ASGI, the same statements, and orjson. It checks lengths, and has no other features."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -43,12 +43,28 @@ async def body(receive: Callable[[], Awaitable[Message]]) -> bytes:
 def respond(scope: Message, sent: bytes) -> tuple[int, object]:
     """Return status and content for a request."""
     method, path = scope["method"], scope["path"]
-    if path == "/items":
-        if method == "POST":
-            data = orjson.loads(sent)
-            return 201, core.create_item(data["name"], data.get("description"))
+    if path == "/items" and method == "GET":
         query = parse_qs(scope["query_string"])
         return 200, core.list_items(int(query.get(b"limit", [b"50"])[0]))
+    if path == "/items":
+        data = orjson.loads(sent)
+        return refused(data) or (201, core.create_item(data["name"], data.get("description")))
     item_id = int(path.removeprefix("/items/"))
-    item = core.update_item(item_id, orjson.loads(sent)) if method == "PATCH" else core.get_item(item_id)
+    if method == "GET":
+        return found(core.get_item(item_id))
+    data = orjson.loads(sent)
+    return refused(data) or found(core.update_item(item_id, data))
+
+
+def refused(data: core.Item) -> tuple[int, object] | None:
+    """Return a 400 if a length is invalid."""
+    if not 1 <= len(data.get("name", "x")) <= 80:
+        return 400, {"detail": "name must have 1 to 80 characters"}
+    if len(data.get("description") or "") > 200:
+        return 400, {"detail": "description must have at most 200 characters"}
+    return None
+
+
+def found(item: core.Item | None) -> tuple[int, object]:
+    """Return the item, or a 404 for None."""
     return (404, {"detail": "There is no such item."}) if item is None else (200, item)

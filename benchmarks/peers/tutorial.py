@@ -57,9 +57,9 @@ db.init_app(app)
 
 
 def prepare(connection: Connection, _record: object) -> None:
-    """Make a new connection durable and strict."""
+    """Set up a new connection with the service's settings of SQLite."""
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {os.environ.get('SYNCHRONOUS', 'FULL')}")
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -14,6 +14,8 @@ _FRAMING = ("content-length", "transfer-encoding", "connection")
 """Headers that the server writes, whatever a handler says."""
 ADDED_HEADERS = frozenset({"x-request-id"})
 """Headers that are added to every response, after it was validated."""
+_DEFAULT_HEADERS = frozenset({"cache-control"})
+"""Headers that are added to every response that has none, after it was validated."""
 
 
 class Header:
@@ -23,7 +25,7 @@ class Header:
         self.name = name
         self.key = name.lower()
         self.wire_name = wire_name(self.key)
-        self.required = bool(header.get("required"))
+        self.required = bool(header.get("required")) and self.key not in _DEFAULT_HEADERS
         self.is_valid = _validator(header.get("schema", {}), document, schemas)
 
     def fault(self, value: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Compiles a contract: every operation, once, when the service starts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from contract import connexion_internals
 from contract.diagnostics import Fault
@@ -9,6 +9,7 @@ from contract.media_types import Accept
 from contract.requests.bodies import Body
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
+from contract.serving.capabilities import Capabilities, Capability
 from contract.serving.forwarding import ForwardedOperation
 from contract.serving.operation import CompiledOperation, Parts, Runtime
 from contract.serving.request import Interceptor, Target
@@ -19,7 +20,16 @@ from contract.spec.schemas import Schemas
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
 """Called once for each operation, when it is compiled: returns the code around it, or None for none."""
+_SAFE_METHODS = ("get", "head", "options", "trace")  # RFC 9110 §9.2.1
 _ADVICE = "change the contract, or leave the operation to plain Connexion with `x-pipeline: connexion`"
+
+
+class Extensions(NamedTuple):
+    """What an application adds to operations: code around them and their handlers, and checks of credentials."""
+
+    around: Sequence[Around] = ()
+    capabilities: Sequence[Capability] = ()
+    security_map: Any = None
 
 
 class Compiler:
@@ -29,16 +39,14 @@ class Compiler:
         self,
         document: Document,
         runtime: Runtime,
+        extensions: Extensions,
         *,
         enforce: bool,
-        around: Sequence[Around] = (),
-        security_map: Any = None,
     ) -> None:
         self._document = document
         self._runtime = runtime
         self._enforce = enforce
-        self._around = around
-        self._security_map = security_map
+        self._extensions = extensions
         self._requests = Schemas(document, response=False)
         self._responses = Schemas(document, response=True)
         self.forwarded: list[ForwardedOperation] = []
@@ -71,14 +79,19 @@ class Compiler:
     def _target(self, operation: Operation, route: Route, handler: Handler) -> Target:
         if operation.fault is not None:
             raise Uncompilable(operation.fault)
-        interceptors = [code for make in self._around if (code := make(operation)) is not None]
+        interceptors = [code for make in self._extensions.around if (code := make(operation)) is not None]
+        capabilities = Capabilities(self._extensions.capabilities, operation)
+        if fault := capabilities.fault(handler):
+            raise Uncompilable(fault)
         if operation.uses_connexion:
             forwarded = ForwardedOperation(operation, frozenset(route.operations), interceptors)
             self.forwarded.append(forwarded)
             return forwarded
-        return CompiledOperation(handler, self._parts(operation, route, handler), self._runtime, interceptors)
+        return CompiledOperation(
+            handler, self._parts(operation, route, handler, capabilities), self._runtime, interceptors
+        )
 
-    def _parts(self, operation: Operation, route: Route, handler: Handler) -> Parts:
+    def _parts(self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities) -> Parts:
         connexion_operation = connexion_internals.context_operation(operation, self._document, handler)
         return Parts(
             parameters=Parameters(
@@ -92,5 +105,7 @@ class Compiler:
             encoder=Encoder(operation, self._document, self._responses, enforce=self._enforce),
             accept=Accept(operation.response_media_types),
             connexion_operation=connexion_operation,
-            authenticate=connexion_internals.authentication(connexion_operation, self._security_map),
+            authenticate=connexion_internals.authentication(connexion_operation, self._extensions.security_map),
+            is_safe=operation.method in _SAFE_METHODS,
+            capabilities=capabilities,
         )

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Scope, Send
 
 from contract.problems import not_found
 from contract.responses.response import Response
+from contract.serving.cache_control import add_cache_control
 from contract.serving.request import Interceptor, Request, Target, around
 from contract.serving.request_ids import HEADER
 from contract.spec.operations import Operation
@@ -88,7 +89,7 @@ def guarded(operation_id: str, handler: Callable[..., Any]) -> Callable[..., Any
 
 
 class ForwardedResponse:
-    """`send` for another application: adds the request id, leaves out the body for HEAD, notes that it has started."""
+    """`send` for another application: adds what every response has, leaves out the body for HEAD."""
 
     def __init__(self, send: Send, request_id: bytes, *, is_head: bool) -> None:
         self._send = send
@@ -100,7 +101,10 @@ class ForwardedResponse:
         """Pass a message on."""
         if message["type"] == "http.response.start":
             self.started = True
-            message["headers"] = [*message.get("headers", ()), (HEADER, self._request_id)]
+            headers = [(name.lower(), value) for name, value in message.get("headers", ())]
+            headers.append((HEADER, self._request_id))
+            add_cache_control(headers)
+            message["headers"] = headers
         elif self._is_head:
             message = {**message, "body": b""}
         await self._send(message)

@@ -1,7 +1,7 @@
 """The outermost middleware: what every response needs, whatever makes it, in one place.
 
-Request ids, routing, and exceptions as problems. Requests to operations of the contract go no further; all others go to
-the Flask application.
+Request ids, `Cache-Control`, routing, and exceptions as problems. Requests to operations of the contract go no further;
+all others go to the Flask application.
 """
 
 import logging
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from contract.problems import not_found
 from contract.requests.bodies import check_length, limited
 from contract.requests.raw import read_headers
+from contract.serving.cache_control import add_cache_control
 from contract.serving.exceptions import Exceptions
 from contract.serving.forwarding import ASKED_BY, ForwardedResponse
 from contract.serving.request import Request
@@ -71,6 +72,7 @@ class ContractMiddleware:
         except Exception as error:  # noqa: BLE001 -- the edge of the process
             response = self._exceptions.response(error, scope)
         response.headers.append((HEADER, request_id))
+        add_cache_control(response.headers)
         await response.send(send, is_head=scope["method"] == "HEAD")
 
     async def _forward(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,4 +95,5 @@ class ContractMiddleware:
                 raise
             response = self._exceptions.response(error, scope)
             response.headers.append((HEADER, request_id))
+            add_cache_control(response.headers)
             await response.send(send, is_head=is_head)

@@ -1,12 +1,11 @@
 """An operation of the contract at work: decode, validate, call the handler, validate, encode."""
 
-import asyncio
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -18,10 +17,12 @@ from contract.requests.bodies import Body, check_length, limited, read_body, rep
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
 from contract.responses.response import Response
+from contract.serving.capabilities import Capabilities
 from contract.serving.exceptions import Exceptions
 from contract.serving.request import Interceptor, Request, Target, around
 
 Handler = Callable[..., Any]
+Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 ApplicationContext = Callable[[], AbstractContextManager[Any]]
 _ALWAYS_READ = frozenset({b"x-request-id", b"accept", b"content-type", b"content-length", b"transfer-encoding"})
 
@@ -36,14 +37,20 @@ class Parts:
     accept: Accept
     connexion_operation: Any
     authenticate: connexion_internals.Authenticate | None
+    is_safe: bool
+    capabilities: Capabilities
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What all operations share. Without an executor, handlers run on the event loop."""
+    """What all operations share.
+
+    `run` calls the plain handlers of operations with safe methods, `run_unsafe` the others; None: on the event loop.
+    """
 
     application_context: ApplicationContext
-    executor: Executor | None
+    run: Run | None
+    run_unsafe: Run | None
     exceptions: Exceptions
     body_limit: int
 
@@ -55,7 +62,8 @@ class CompiledOperation(Target):
         self.header_names = _ALWAYS_READ | parts.parameters.header_names
         self._handler = handler
         self._is_async = inspect.iscoroutinefunction(handler)
-        self._on_loop = runtime.executor is None and not self._is_async
+        self._run = runtime.run if parts.is_safe else runtime.run_unsafe
+        self._on_loop = self._run is None and not self._is_async
         self._parts = parts
         self._parameters = parts.parameters
         self._encoder = parts.encoder
@@ -63,6 +71,7 @@ class CompiledOperation(Target):
         self._connexion_operation = parts.connexion_operation
         self._runtime = runtime
         self._application_context = runtime.application_context
+        self._capabilities = parts.capabilities
         self._is_simple = parts.body is None and parts.authenticate is None
         self._select_arguments = _argument_selector(handler, parts)
         self.respond = around(self._with_problems, interceptors) if interceptors else self._respond
@@ -78,14 +87,18 @@ class CompiledOperation(Target):
             arguments, violations = await self._receive(request)
         if violations:
             raise bad_request(violations)
-        request.arguments = arguments = self._select_arguments(arguments, request.context)
+        request.arguments = arguments
+        arguments = self._select_arguments(arguments, request.context)
         connexion_internals.bind_context(request.scope, request.receive, self._connexion_operation, request.context)
         try:
-            if self._on_loop:
+            if self._on_loop and not self._capabilities.wanted(request):
                 with self._application_context():
                     result = self._handler(**arguments)
+            elif self._is_async:
+                with self._application_context():
+                    result = await self._handler(**arguments)
             else:
-                result = await self._call_elsewhere(arguments)
+                return await self._call_elsewhere(request, arguments)
             return self._encoder.encode(result)
         except Problem as problem:
             return self._encoder.encode_problem(problem)
@@ -103,26 +116,30 @@ class CompiledOperation(Target):
         if body is None:
             request.receive = limited(request.receive, limit)
             return arguments, violations
-        content = await read_body(request.receive, limit)
+        request.content = content = await read_body(request.receive, limit)
         request.receive = replayed(content, request.receive)
         if len(violations) <= MAX_ERRORS:  # else there are more than a problem lists
             violations += body.read(reader, content, headers, arguments)
         return arguments, violations
 
-    async def _call_elsewhere(self, arguments: dict[str, Any]) -> Any:
-        """Call an async handler, or a plain one on a thread of the executor."""
-        if self._is_async:
-            with self._application_context():
-                return await self._handler(**arguments)
-        run = copy_context().run
-        return await asyncio.get_running_loop().run_in_executor(self._runtime.executor, run, self._call, arguments)
+    async def _call_elsewhere(self, request: Request, arguments: dict[str, Any]) -> Response:
+        """Call a plain handler inside of the capabilities that the request asks for, as the application runs it.
 
-    def _call(self, arguments: dict[str, Any]) -> Any:
-        with self._application_context():
-            try:
-                return self._handler(**arguments)
-            except StopIteration as error:  # no future can hold it
-                raise RuntimeError("the handler raised StopIteration") from error
+        The response is encoded there too: one that violates the contract undoes what the handler wrote.
+        """
+        call = self._capabilities.around(partial(self._call, arguments), request)
+        if self._run is None:
+            return call()
+        response: Response = await self._run(partial(copy_context().run, call))
+        return response
+
+    def _call(self, arguments: dict[str, Any]) -> Response:
+        try:
+            with self._application_context():
+                result = self._handler(**arguments)
+        except StopIteration as error:  # no future can hold it
+            raise RuntimeError("the handler raised StopIteration") from error
+        return self._encoder.encode(result)
 
     async def _with_problems(self, request: Request) -> Response:
         """Serve a request; exceptions become responses here, so that interceptors see them."""
@@ -138,12 +155,15 @@ def _argument_selector(handler: Handler, parts: Parts) -> Callable[[dict[str, An
     """Return what selects the arguments that the handler takes, out of the request's and Connexion's."""
     taken = inspect.signature(handler).parameters
     takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
-    declared = parts.parameters.arguments
+    not_taken = parts.capabilities.arguments
+    declared = parts.parameters.arguments - not_taken
     if parts.body is not None:
         declared = declared | {parts.body.argument} | parts.body.file_arguments
     takes_declared = takes_all or declared <= taken.keys()
 
     def select(arguments: dict[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+        if not not_taken.isdisjoint(arguments):
+            arguments = {name: arguments[name] for name in arguments if name not in not_taken}
         if not context and takes_declared:
             return arguments
         arguments = {**arguments, **context}

@@ -14,11 +14,12 @@ from contract.serving.request_ids import HEADER
 class Request:
     """A request on its way through an operation.
 
-    `headers` are those that the operation reads; `path_values` the raw values of the path's parameters; `arguments`
-    what the handler is called with, once that is known; `context` what security knows about the client.
+    `headers` are those that the operation reads; `path_values` the raw values of the path's parameters; `arguments` the
+    decoded parameters and the body, once they are known; `content` the body as it was sent; `context` what security
+    knows about the client; `operation_id` is set for capabilities.
     """
 
-    __slots__ = ("arguments", "context", "headers", "path_values", "receive", "scope")
+    __slots__ = ("arguments", "content", "context", "headers", "operation_id", "path_values", "receive", "scope")
 
     def __init__(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, str], path_values: tuple[str, ...]
@@ -28,6 +29,8 @@ class Request:
         self.headers = headers
         self.path_values = path_values
         self.arguments: dict[str, Any] = {}
+        self.operation_id = ""
+        self.content = b""
         self.context: dict[str, Any] = {}
 
     def header(self, name: str) -> str | None:

@@ -21,10 +21,13 @@ Handler = Callable[..., Any]
 
 
 def resolve_handlers(
-    operations: Iterable[Operation], document: Document, package: str
+    operations: Iterable[Operation], document: Document, package: str, capabilities: Iterable[str] = ()
 ) -> tuple[dict[str, Handler], list[Fault]]:
-    """Return the handlers by operationId, and everything in which contract and handlers disagree."""
-    resolver = _Resolver(document, package)
+    """Return the handlers by operationId, and everything in which contract and handlers disagree.
+
+    `capabilities` are the names of headers that handlers do not take, because code of their own reads them.
+    """
+    resolver = _Resolver(document, package, frozenset(name.lower() for name in capabilities))
     by_tag: dict[str, list[Operation]] = {}
     for operation in operations:
         tags = operation.definition.get("tags", [])
@@ -42,9 +45,10 @@ def resolve_handlers(
 class _Resolver:
     """The handlers of a package, and what is wrong with them."""
 
-    def __init__(self, document: Document, package: str) -> None:
+    def __init__(self, document: Document, package: str, capabilities: frozenset[str]) -> None:
         self._document = document
         self._package = package
+        self._capabilities = capabilities
         self.handlers: dict[str, Handler] = {}
         self.faults: list[Fault] = []
 
@@ -63,21 +67,34 @@ class _Resolver:
             if callable(function):
                 self.handlers[operation.operation_id] = function
                 if operation.fault is None:
-                    self.faults += _differences(operation, self._document, function, name)
+                    self.faults += _differences(operation, self._declared(operation), function, name, self._document)
             else:
-                self.faults.append(_missing(operation, self._document, name, surplus, is_module=module is not None))
+                declared = self._declared(operation)
+                self.faults.append(_missing(operation, declared, name, surplus, is_module=module is not None))
         for surplus_name in sorted(surplus):
             message = f"{name}.{surplus_name} is no handler: no operation with the tag {tag} has this operationId"
             place = _place(functions[surplus_name])
             self.faults.append(Fault(message, "begin the name of a helper with `_`", place=place))
 
+    def _declared(self, operation: Operation) -> dict[str, bool]:
+        """Return the arguments of an operation's handler, and for each whether every call gives it."""
+        declared = {
+            operation.argument(parameter): bool(parameter.get("required"))
+            or "default" in _keywords(parameter, self._document)
+            for parameter in operation.parameters
+            if parameter["in"] != "header" or parameter["name"].lower() not in self._capabilities
+        }
+        if operation.request_body:
+            declared[operation.body_argument] = bool(operation.request_body.get("required"))
+        return declared
+
 
 def _missing(
-    operation: Operation, document: Document, module: str, surplus: Iterable[str], *, is_module: bool
+    operation: Operation, declared: Mapping[str, bool], module: str, surplus: Iterable[str], *, is_module: bool
 ) -> Fault:
     """Return the fault of an operation without a handler, with the function to write."""
     file = f"{module.replace('.', '/')}.py"
-    arguments = ", ".join(_argument(name, is_given=given) for name, given in _declared(operation, document).items())
+    arguments = ", ".join(_argument(name, is_given=given) for name, given in declared.items())
     write = f"write `def {operation.operation_id}({arguments})` in {file}{'' if is_module else ', a new file'}"
     help_ = suggestion(operation.operation_id, surplus) or write
     message = f"{operation} has no handler: {module}.{operation.operation_id} is missing"
@@ -88,19 +105,9 @@ def _argument(name: str, *, is_given: bool) -> str:
     return name if is_given else f"{name}=None"
 
 
-def _declared(operation: Operation, document: Document) -> dict[str, bool]:
-    """Return the arguments of an operation's handler, and for each whether every call gives it."""
-    declared = {
-        operation.argument(parameter): bool(parameter.get("required")) or "default" in _keywords(parameter, document)
-        for parameter in operation.parameters
-    }
-    if operation.request_body:
-        declared[operation.body_argument] = bool(operation.request_body.get("required"))
-    return declared
-
-
-def _differences(operation: Operation, document: Document, function: Handler, module: str) -> Iterator[Fault]:
-    declared = _declared(operation, document)
+def _differences(
+    operation: Operation, declared: Mapping[str, bool], function: Handler, module: str, document: Document
+) -> Iterator[Fault]:
     signature = inspect.signature(function).parameters
     takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in signature.values())
     extras = {*HANDLER_EXTRAS, *_form_properties(operation, document)}

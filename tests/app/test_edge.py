@@ -11,7 +11,11 @@ from app import edge
 ETAG = {"headers": {"etag": {"schema": {"type": "string"}}}}
 CONTRACT: dict[str, Any] = {
     "paths": {
-        "/t/{id}": {"parameters": [], "get": {"responses": {"200": {"$ref": "#/components/responses/T"}}}, "put": {}},
+        "/t/{id}": {
+            "parameters": [],
+            "get": {"x-read-cache": True, "responses": {"200": {"$ref": "#/components/responses/T"}}},
+            "put": {},
+        },
         "/t/secret": {"post": {"responses": {"201": ETAG}}},
         "/t/{id}/été.{kind}": {"x-internal": True, "delete": {"responses": {}}, "patch": {"responses": {}}},
         "/{name}": {"get": {"responses": {"default": {"description": "Anything."}}}},
@@ -21,6 +25,7 @@ CONTRACT: dict[str, Any] = {
 }
 FILES = edge.files(CONTRACT)
 METHODS = re.findall(r'^"~(.*)"  "(.*)";$', FILES["methods.conf"], re.MULTILINE)
+READS = re.findall(r'^"~(.*)"  1;$', FILES["reads.conf"], re.MULTILINE)
 LOCATIONS = re.findall(r'^location ~ "(.*)" \{$', FILES["etags.conf"], re.MULTILINE)
 
 
@@ -55,9 +60,17 @@ def test_a_path_whose_get_has_an_etag_is_not_compressed(path: str, kept: bool) -
     assert any(re.search(pattern, path) for pattern in LOCATIONS) == kept
 
 
+@pytest.mark.parametrize(
+    ("url", "cached"), [("/t/1", True), ("/t/1?x=/", True), ("/t/1/", False), ("/x", False), ("/a%22b", False)]
+)
+def test_only_operations_that_allow_it_are_cached(url: str, cached: bool) -> None:  # noqa: FBT001 -- a column
+    """Those with `x-read-cache: true`. The URL is as the client sent it, with its query."""
+    assert any(re.search(pattern, url) for pattern in READS) == cached
+
+
 def test_the_files_are_written(tmp_path: Path) -> None:
     """Into a folder that need not be there; again over what is there."""
     for _ in range(2):
         edge.write(tmp_path / "contract")
-    assert {path.name for path in (tmp_path / "contract").iterdir()} == {"methods.conf", "etags.conf"}
+    assert {path.name for path in (tmp_path / "contract").iterdir()} == {"methods.conf", "etags.conf", "reads.conf"}
     assert '"~^/items(\\?|$)"  "GET, HEAD, OPTIONS, POST";\n' in (tmp_path / "contract" / "methods.conf").read_text()

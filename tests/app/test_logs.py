@@ -234,6 +234,7 @@ def test_the_handler_reports_what_was_dropped(written: Written) -> None:
 def test_an_error_of_the_database_has_no_values_of_parameters(tmp_path: Path) -> None:
     """They are text from clients, and the error goes to the log."""
     database = Database(make_url(f"sqlite:///{tmp_path}/items.db"))
+    database.create()
     statement = text("SELECT name FROM nowhere WHERE name = :name")
     for begin in (database.read, database.write):
         with pytest.raises(SQLAlchemyError, match="nowhere") as caught, begin() as connection:

@@ -93,7 +93,7 @@ def test_standard_output_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     names = ("certfile", "keyfile", "ca_certs", "worker_tmp_dir", "pidfile", "errorlog")
     cfg = SimpleNamespace(**dict.fromkeys(names), accesslog="-", reuse_port=False)
     cfg.address = [("127.0.0.1", 0)]
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
     check(cfg, make_url(f"sqlite:///{tmp_path}/items.db"))
     cfg.accesslog = f"{tmp_path}/log"
     with pytest.raises(StartError, match=r"^Gunicorn's setting accesslog is .*/log, which cannot be written\.$"):

@@ -61,7 +61,11 @@ def test_an_error_of_the_server_is_a_problem(status: int, message: str, title: s
     assert MADE_REQUEST_ID.fullmatch(headers.pop("X-Request-Id"))
     length = headers.pop("Content-Length")
     assert int(length) == len(json.dumps(body, separators=(",", ":"))) + 1
-    assert headers == {"Content-Type": "application/problem+json", "Connection": "close"}
+    assert headers == {
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Connection": "close",
+    }
 
 
 def test_headers_of_the_server_are_kept() -> None:

@@ -1,11 +1,14 @@
 """containers/nginx.sh: the list of servers, and when nginx is told to reload it."""
 
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.e2e.stack import ROOT, wait_until
 
@@ -19,9 +22,9 @@ while :; do sleep 0.05; done
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Path]:
+def started(folder: Path, **settings: str) -> Iterator[Path]:
     """Run the script with that program, and return its list of servers."""
-    environment = {**os.environ, "SOCKETS": str(folder), "PREFIX": str(folder)}
+    environment = {**os.environ, "SOCKETS": str(folder), "PREFIX": str(folder), **settings}
     command = [str(ROOT / "containers" / "nginx.sh"), "bash", "-c", NGINX, "nginx", "-p", f"{folder}/"]
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
@@ -63,3 +66,30 @@ def test_nginx_uses_the_instances_that_run(tmp_path: Path) -> None:
         (tmp_path / "3.sock").unlink()
         (tmp_path / "unrelated").touch()
     assert upstream.read_text() == servers(tmp_path, 3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "lines"),
+    [
+        ({}, ""),
+        ({"READ_CACHE_SECONDS": ""}, ""),
+        ({"READ_CACHE_SECONDS": "0"}, ""),
+        ({"READ_CACHE_SECONDS": "08"}, "proxy_cache_valid 200 8s;\ninclude cache/reads.conf;\n"),
+        ({"READ_CACHE_SECONDS": "9999"}, "proxy_cache_valid 200 9999s;\ninclude cache/reads.conf;\n"),
+    ],
+)
+def test_a_setting_switches_on_the_cache(tmp_path: Path, setting: dict[str, str], lines: str) -> None:
+    """It is off by default."""
+    with started(tmp_path, **setting):
+        assert (tmp_path / "cache.conf").read_text() == lines
+
+
+@pytest.mark.parametrize("value", ["-1", "1s", "five", "10000", "1;"])
+def test_an_invalid_setting_stops_the_start(tmp_path: Path, value: str) -> None:
+    """With one line of JSON, like nginx's own log."""
+    environment = {**os.environ, "SOCKETS": str(tmp_path), "PREFIX": str(tmp_path), "READ_CACHE_SECONDS": value}
+    command = [str(ROOT / "containers" / "nginx.sh"), "false"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (done.returncode, line["level"], line["logger"]) == (1, "critical", "nginx")
+    assert "READ_CACHE_SECONDS must be a whole number of seconds" in line["message"]

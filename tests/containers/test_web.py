@@ -113,3 +113,14 @@ def test_a_stack_that_has_used_postgresql_never_falls_back_to_sqlite(
     (tmp_path / ".s.PGSQL.5432").touch()
     assert web.database_url(written) == "postgresql://items@/items?host=/run/postgresql"
     assert capsys.readouterr().err == ""
+
+
+def test_a_command_on_the_database_needs_no_socket(tmp_path: Path) -> None:
+    """`web.py db …` runs Flask's command with the database of the stack."""
+    flask = tmp_path / "flask"
+    flask.write_text('#!/bin/sh\necho "$DATABASE_URL" "$@"\n')
+    flask.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "DATABASE_URL": "sqlite:////data/other.db"}
+    command = [sys.executable, "-m", "containers.web", "db", "backup", "/data/backup.db"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "sqlite:////data/other.db --app app db backup /data/backup.db\n"

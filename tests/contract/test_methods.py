@@ -63,7 +63,8 @@ def test_options_has_the_exact_allow(client: ContractClient, path: str) -> None:
     response = client.options(PATHS[path], headers={"X-Request-Id": "r"})
     assert (response.status_code, response.content) == (204, b"")
     patches = [("accept-patch", ", ".join(content)) for content in PATCHES.get(path, ())]
-    assert response.headers.multi_items() == [("allow", ALLOW[path]), *patches, ("x-request-id", "r")]
+    added = [("x-request-id", "r"), ("cache-control", "no-store")]
+    assert response.headers.multi_items() == [("allow", ALLOW[path]), *patches, *added]
 
 
 def _other_methods() -> list[Any]:

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -590,9 +591,13 @@ def threaded() -> Iterator[Service]:
     """The nasty spec compiled, its handlers on two threads."""
     with (
         ThreadPoolExecutor(2, "bounded") as executor,
-        serving("nasty", executor=executor) as started,
+        serving("nasty", run=partial(_on_thread, executor)) as started,
     ):
         yield started
+
+
+async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(executor, call)
 
 
 def test_handlers_run_on_an_executors_threads_and_no_others(threaded: Service) -> None:

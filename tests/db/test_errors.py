@@ -24,15 +24,15 @@ from sqlalchemy.exc import (
 )
 
 from app.settings import Settings
-from db import engine
+from db import sqlite
 from db.engine import Database
 from db.errors import BUSY, CONSTRAINT, FULL, READ_ONLY, SQLITE, UNREACHABLE, Failure, failure
 from db.items import ITEMS
 from db.resources import ping
+from db.turns import Turns
 from handlers.database import EXTENSION
 from tests.support import ContractClient, assert_problem
 
-PATIENT = f"PRAGMA busy_timeout = {engine.BUSY_TIMEOUT_MS}"
 DRIVER_TEXT = re.compile(
     r"sqlite|psycopg|postgres|sqlalchemy|database is locked|UNIQUE|constraint failed|readonly|SELECT|INSERT|"
     r"items_|\.db|/tmp|Traceback",
@@ -158,10 +158,8 @@ def _ping(database: Database) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """New connections do not wait for a lock."""
-    pragmas = tuple("PRAGMA busy_timeout = 0" if pragma == PATIENT else pragma for pragma in engine._PRAGMAS)
-    assert pragmas != engine._PRAGMAS
-    monkeypatch.setattr(engine, "_PRAGMAS", pragmas)
+    """Writes do not wait for a lock."""
+    monkeypatch.setattr(Turns, "seconds", property(lambda _: 0.001, lambda *_: None), raising=False)
 
 
 @pytest.fixture
@@ -180,7 +178,7 @@ def lock(file: Path) -> Iterator[Callable[[], None]]:
 
 def _with_pragma(monkeypatch: pytest.MonkeyPatch, database: Database, pragma: str) -> None:
     database.close()
-    monkeypatch.setattr(engine, "_PRAGMAS", (*engine._PRAGMAS, pragma))
+    monkeypatch.setattr(sqlite, "_PRAGMAS", (*sqlite._PRAGMAS, pragma))
 
 
 @pytest.mark.usefixtures("impatient")

@@ -89,5 +89,5 @@ def test_a_folder_imports_only_what_its_rule_allows(rule: Rule) -> None:
     ],
 )
 def test_forbidden_imports_are_found(room: str, source: str) -> None:
-    """Contract imports no other folder, handlers import no SQL, and db imports only SQLAlchemy."""
+    """Contract imports no other folder, handlers import no SQL, and db imports only SQLAlchemy and Alembic."""
     assert [module for module in _imports(source) if RULES[room].allows(module)] == []

@@ -1,4 +1,4 @@
-"""docs/database.md: its commands copy a database that is being served, completely, and the copy can be served."""
+"""docs/database.md: a copy can be served, and the commands for updates and checks work on a database in use."""
 
 import re
 import shlex
@@ -9,47 +9,59 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
+from db import revisions
 from tests.docs.markdown import blocks, read
-from tests.e2e.stack import post, service
+from tests.e2e.stack import ROOT, ask, post, service
+from tests.schema import RELEASE_1_0_0
 
-COPIES = [block for block in blocks(read("docs/database.md"), "sh") if "VACUUM INTO" in block]
-(REPLACE,) = [block for block in blocks(read("docs/database.md"), "sh") if block.startswith("rm ")]
-
-
-def _run(command: str, folder: Path) -> None:
-    """Run a command of the page in the folder of a service, with the Python that runs the tests."""
-    command = re.sub(r"^\.venv/bin/python\b", shlex.quote(sys.executable), command)
-    subprocess.run(["bash", "-euc", command], cwd=folder, timeout=30, check=True)
+SERVE, DOWNGRADE, CHECK = blocks(read("docs/database.md"), "sh")
 
 
-def _names(file: Path) -> list[str]:
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        return [name for (name,) in connection.execute("SELECT name FROM items ORDER BY id")]
+def run(command: str, folder: Path, *, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    """Run commands of a page in the folder of a service, with the Python that runs the tests and the code here."""
+    assert command.replace('"$(date', "").count(".venv/bin/") == command.count(".venv/bin/flask --app app db ")
+    command = re.sub(r"\.venv/bin/flask --app app", f"{shlex.quote(sys.executable)} -m flask --app {ROOT}/app", command)
+    script = f"export DATABASE_URL=sqlite:///{folder}/var/items.db\n{command}"
+    bash = ["bash", "-euc", script]
+    return subprocess.run(bash, cwd=folder, timeout=60, check=check, capture_output=True, text=True)
 
 
-def test_there_are_two_ways_to_copy() -> None:
-    """One with the program sqlite3, one without."""
-    assert [re.match(r"\S+", command)[0] for command in COPIES] == ["sqlite3", ".venv/bin/python"]  # type: ignore[index]
-
-
-@pytest.mark.parametrize("command", COPIES, ids=["sqlite3", "python"])
-def test_a_copy_of_a_served_database_is_complete(command: str, tmp_path: Path) -> None:
-    """`items.db` alone would have no rows; the copy has all, in one file, and replaces the database as shown."""
-    if command.startswith("sqlite3") and shutil.which("sqlite3") is None:
-        pytest.skip("sqlite3 is not installed (apt-get install sqlite3)")
+def test_a_copy_can_be_served(tmp_path: Path) -> None:
+    """With the setting of the page, here for a copy after a clean stop."""
     var = tmp_path / "var"
     var.mkdir()
     with service(var) as running:
-        for name in ("first", "second"):
-            assert post(running.port, {"name": name}).status == 201
-        _run(command, tmp_path)
-        assert _names(var / "copy.db") == ["first", "second"]
-        assert post(running.port, {"name": "after the copy"}).status == 201
-    assert {path.name for path in var.iterdir()} - {"gunicorn.out", "gunicorn.err"} == {"items.db", "copy.db"}
-    _run(REPLACE, tmp_path)
+        assert post(running.port, {"name": "first"}).status == 201
     assert {path.name for path in var.iterdir()} - {"gunicorn.out", "gunicorn.err"} == {"items.db"}
-    with service(var) as running:
-        assert post(running.port, {"name": "third"}).status == 201
-    assert _names(var / "items.db") == ["first", "second", "third"]
+    shutil.copy(var / "items.db", var / "backup.db")
+    found = re.fullmatch(r"DATABASE_URL=sqlite:///var/(backup\.db) PORT=8001 make run\n", SERVE)
+    assert found
+    with service(var, DATABASE_URL=f"sqlite:///{var}/{found[1]}") as running:
+        assert [item["name"] for item in ask(running.port, "GET", "/items").json()] == ["first"]
+
+
+def test_the_check_finds_what_is_wrong_while_the_service_runs(tmp_path: Path) -> None:
+    """The exit status says it, too."""
+    var = tmp_path / "var"
+    var.mkdir()
+    with service(var):
+        done = run(CHECK, tmp_path)
+        assert done.stdout == f"The database {var}/items.db is in order: revision {revisions.newest()}.\n"
+        with closing(sqlite3.connect(var / "items.db")) as connection:
+            connection.execute("DROP INDEX items_by_name")
+        done = run(CHECK, tmp_path, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            f"Error: The database {var}/items.db has faults:\n  tables: add_index items.items_by_name\n"
+        )
+
+
+def test_migrations_can_be_undone(tmp_path: Path) -> None:
+    """To the revision of an older release, with the data."""
+    (tmp_path / "var").mkdir()
+    shutil.copy(RELEASE_1_0_0, tmp_path / "var" / "items.db")
+    for _ in range(2):
+        done = run(DOWNGRADE, tmp_path)
+        assert done.stdout == f"The database {tmp_path}/var/items.db is at revision 0001.\n"
+    with closing(sqlite3.connect(tmp_path / "var" / "items.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM items").fetchone() == (5,)

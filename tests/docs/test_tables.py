@@ -5,20 +5,9 @@ import sqlite3
 from dataclasses import fields
 
 from app.settings import ROOT, Settings
+from benchmarks import why
 from db.errors import POSTGRESQL, SQLITE, Failure
 from tests.docs.markdown import read, spans, table
-
-CONTESTANTS = ("this service", "FastAPI", "Connexion AsyncApp", "Connexion FlaskApp")
-COSTS = {
-    "GET of one item, µs": ("CPU per request, µs", "GET one"),
-    "GET of a page of 50 items, µs": ("CPU per request, µs", "GET 50"),
-    "POST, µs": ("CPU per request, µs", "POST"),
-    "POST with a durable write, µs": ("CPU per request, µs", "POST, on disk"),
-    "a 400, µs": ("CPU per request, µs", "a 400 (name of 81 characters)"),
-    "memory, MB": ("Memory and start", "memory, MB"),
-    "start to first response, s": ("Memory and start", "start to first 200, s"),
-}
-"""The rows of docs/why.md, with the table and the column of benchmarks/RESULTS.md."""
 
 
 def test_every_setting_is_in_the_table_with_its_default_and_its_meaning() -> None:
@@ -51,12 +40,5 @@ def test_the_variables_of_compose_are_in_the_table() -> None:
 
 
 def test_the_costs_are_those_of_the_last_run_of_the_benchmarks() -> None:
-    """For this service and for peers that were measured; no other row has a figure."""
-    results = read("benchmarks/RESULTS.md")
-    expected = []
-    for title, (heading, column) in COSTS.items():
-        names = table(results, heading, header=True)[0]
-        figures = {row[0]: row[names.index(column)] for row in table(results, heading)}
-        expected.append([title, *(figures[contestant] for contestant in CONTESTANTS)])
-    rows = "\n".join(f"| {' | '.join(row)} |" for row in expected)
-    assert table(read("docs/why.md"), "What it costs") == expected, f"the rows should be:\n{rows}"
+    """`python -m benchmarks.why` writes the table; no other row has a figure."""
+    assert why.current(read("docs/why.md")) == why.expected(read("benchmarks/RESULTS.md"))

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,9 +159,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Running]:
-    """Run the real service: Gunicorn from the checkout `root`, with its own database in `folder`."""
-    port = free_port()
+def service(folder: Path, *, root: Path = ROOT, prefix: Sequence[str] = (), **settings: str) -> Iterator[Running]:
+    """Run the real service: Gunicorn from the checkout `root`, with its own database in `folder`.
+
+    `prefix` is a program that runs the command.
+    """
+    port = int(settings.get("PORT") or free_port())
     environment = {
         **os.environ,
         "HOST": "127.0.0.1",
@@ -169,7 +172,7 @@ def service(folder: Path, *, root: Path = ROOT, **settings: str) -> Iterator[Run
         "DATABASE_URL": f"sqlite:///{folder}/items.db",
         **settings,
     }
-    command = [sys.executable, "-m", "app"]
+    command = [*prefix, sys.executable, "-m", "app"]
     with _running(command, port, folder, "gunicorn", cwd=root, env=environment) as running:
         wait_until(lambda: ask(port, "GET", "/readyz").status == 200, "the service ready")
         yield running
@@ -193,6 +196,7 @@ def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = 
     app_edge.write(configuration / "contract")
     (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
     (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
+    (configuration / "local" / "cache.conf").write_text("")
     (configuration / "local" / "static.conf").write_text(f"root {folder}/static;\n")
     for name, old, new in edits:
         text = (configuration / name).read_text()

@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -225,6 +227,37 @@ def test_nginx_finds_a_new_container_of_the_service(stack: Composed) -> None:
     stack.up("--force-recreate", "web")
     assert stack.inspect("web")["Id"] != before
     wait_until(lambda: ask(stack.port, "GET", "/readyz").status == 200, "the new container behind nginx")
+
+
+def _run(stack: Composed, block: str, folder: Path) -> None:
+    """Run commands of docs/backup.md in a folder, for this stack."""
+    compose = f"docker compose --file {ROOT}/docker-compose.yml --project-name {stack.project}"
+    script = block.replace("docker compose", compose).replace("exec web", "exec --no-TTY web")
+    done = subprocess.run(
+        ["bash", "-euxc", script],
+        cwd=folder,
+        env={**os.environ, "HTTP_PORT": str(stack.port)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_a_backup_is_restored(stack: Composed, tmp_path: Path) -> None:
+    """With the commands of docs/backup.md, on read-only root file systems."""
+    backup, restore = [block for block in blocks(read("docs/backup.md"), "sh") if "docker compose" in block]
+    kept = post(stack.port, {"name": "In the backup: Größe 3"})
+    _run(stack, backup, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["backup.db"]
+    lost = post(stack.port, {"name": "After the backup"})
+    _run(stack, restore, tmp_path)
+    wait_until(lambda: ask(stack.port, "GET", "/readyz").status == 200, "the service back behind nginx")
+    assert ask(stack.port, "GET", kept["Location"]).body == kept.body
+    assert ask(stack.port, "GET", lost["Location"]).status == 404
+    assert post(stack.port, {"name": "New"}).status == 201
 
 
 @dataclass

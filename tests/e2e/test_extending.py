@@ -93,17 +93,33 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_their_tests_and_those_of_every_resource_pass(extended: Path) -> None:
-    """Contract, tables, statements and handlers."""
-    tests = "tests/openapi/test_{tables,rules,examples}.py tests/db/test_statements.py"
+    """Contract, tables, migrations, statements and handlers."""
+    tests = "tests/openapi/test_{tables,rules,examples}.py tests/db/test_{statements,migrations}.py"
     tests += f" tests/handlers/test_{PREFIX}{{tags,gadgets}}.py"
     print(_run(f".venv/bin/python -m pytest -q -n 2 {tests}", extended)[-300:])
+
+
+def test_a_change_of_the_tables_is_a_migration(extended: Path, tmp_path: Path) -> None:
+    """With the command of the page, after an index was added."""
+    shutil.copytree(extended, tmp_path, dirs_exist_ok=True, symlinks=True)
+    with (tmp_path / "db/schema.py").open("a", encoding="utf-8") as tables:
+        tables.write('\nIndex("items_by_description", items.c.description, items.c.id)\n')
+    (command,) = [each for each in commands() if each.startswith("make migration")]
+    print(_run(command, tmp_path))
+    print(_run(".venv/bin/python -m pytest -q tests/db/test_migrations.py", tmp_path)[-300:])
+
+
+@pytest.mark.skipif(not Path("/usr/lib/postgresql").exists(), reason="PostgreSQL is not installed")
+def test_their_migrations_work_on_postgresql(extended: Path) -> None:
+    """They make the tables of the code there, too."""
+    print(_run(".venv/bin/python -m pytest -q -n 2 tests/e2e/test_migrations.py", extended)[-300:])
 
 
 def test_their_code_passes_the_lint(extended: Path) -> None:
     """Its style, its form and its types."""
     _run(".venv/bin/ruff check . && .venv/bin/ruff format --check .", extended)
     written = f"{{db,handlers}}/{PREFIX}{{tags,gadgets}}.py tests/handlers/test_{PREFIX}{{tags,gadgets}}.py"
-    _run(f".venv/bin/mypy db/schema.py {written}", extended)
+    _run(f".venv/bin/mypy db/schema.py db/migrations {written}", extended)
 
 
 @needs_tools

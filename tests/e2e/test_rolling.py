@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from db import revisions
 from tests.e2e.stack import VAR, Composed, ask, composed, post, wait_until
 
 JSON = {"Content-Type": "application/json"}
@@ -199,6 +200,9 @@ def test_one_command_runs_the_service_on_postgresql(on_postgresql: Composed) -> 
     created = post(on_postgresql.port, {"name": "Desk lamp"})
     assert created.status == 201
     assert sql(on_postgresql, "SELECT name FROM items") == "Desk lamp"
+    assert sql(on_postgresql, "SELECT version_num FROM alembic_version") == revisions.newest()
+    migrated = on_postgresql.inspect("migrate")
+    assert (migrated["State"]["ExitCode"], migrated["HostConfig"]["ReadonlyRootfs"]) == (0, True)
     on_postgresql.compose("down")
     on_postgresql.compose("up", "--detach", "--no-deps", "web")
     on_postgresql.up()

@@ -1,6 +1,7 @@
 """Generated clients: the results of `make sdk` and docs/sdk.md are typed, well named, and work."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -22,8 +23,8 @@ TYPESCRIPT = SDK / "typescript" / "items.ts"
 CLIENTS = ROOT / "tests" / "e2e" / "clients"
 TOOLS = ROOT / ".venv-tools" / "bin"
 ORIGIN = "http://127.0.0.1:8000"
-DOCUMENT = read("docs/sdk.md")
-IN_THE_CHECKOUT = "make sdk\n"
+DOCUMENT = read("docs/sdk.md").partition("## Without a checkout")[2]
+"""tests/e2e/test_sdk_helpers.py runs the programs of the part before."""
 OPERATIONS = {str(operation) for operation in operations()}
 SCHEMAS = specification()["components"]["schemas"]
 SORTS = dict(zip(SCHEMAS["ItemSort"]["x-enum-varnames"], SCHEMAS["ItemSort"]["enum"], strict=True))
@@ -175,8 +176,10 @@ def test_python_client_and_its_use_pass_mypy() -> None:
     mypy = (ROOT / ".venv/bin/mypy", "--config-file=", "--strict", "--python-executable", TOOLS / "python")
     assert _run(*mypy, PYTHON).startswith("Success")
     strictest = (*mypy, "--disallow-any-expr", "--follow-imports=silent")
-    used = _run(*strictest, CLIENTS / "client.py", variables={"MYPYPATH": f"{SDK}/python"})
-    assert used.startswith("Success")
+    variables = {"MYPYPATH": f"{SDK}/python"}
+    assert _run(*strictest, CLIENTS / "client.py", variables=variables).startswith("Success")
+    programs = (CLIENTS / "retries.py", CLIENTS / "faults.py")
+    assert _run(*mypy, "--follow-imports=silent", *programs, variables=variables).startswith("Success")
 
 
 def test_typescript_client_and_its_use_pass_the_compiler() -> None:
@@ -223,7 +226,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
         for language, content in fenced(DOCUMENT):
             if language in names:
                 (folder / names[language]).write_text(content.replace(ORIGIN, origin))
-            elif content != IN_THE_CHECKOUT:
+            else:
                 commands += [example.command for example in examples(f"```{language}\n{content}```")] or [content]
         typed = [text.replace(ORIGIN, origin).replace("NewItem=ItemToCreate", ",".join(MAPPINGS)) for text in commands]
         printed = terminal.run(typed, folder, {**_environment(), "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
@@ -250,9 +253,8 @@ def test_the_programs_of_the_page_are_typed(followed: Followed) -> None:
     python = followed.folder / "venv" / "bin" / "python"
     mypy = (ROOT / ".venv/bin/mypy", "--config-file=", "--strict", "--python-executable", python)
     assert _run(*mypy, "lamp.py", folder=followed.folder).startswith("Success")
-    shutil.copy(CLIENTS / "tsconfig.json", followed.folder)
-    configuration = followed.folder / "tsconfig.json"
-    configuration.write_text(configuration.read_text().replace("client.mts", "lamp.mts"))
+    configuration = json.loads((CLIENTS / "tsconfig.json").read_text())
+    (followed.folder / "tsconfig.json").write_text(json.dumps({**configuration, "files": ["lamp.mts"]}))
     node, tsc = followed.folder / "venv" / "bin" / "node", followed.folder / "node_modules" / ".bin" / "tsc"
     assert _run(node, tsc, "--project", ".", folder=followed.folder) == ""
 

@@ -87,3 +87,14 @@ def test_a_database_that_works_again_is_ready_again(client: ContractClient, monk
         assert_problem(client.get("/readyz"), 503, UNREACHABLE, headers={"Retry-After": "5"})
         _assert_ok(client.get("/healthz"))
     _assert_ok(client.get("/readyz"))
+
+
+def test_a_full_disk_is_not_ready(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readiness says so while it lasts; reads still work."""
+    full = os.statvfs_result((4096, 4096, 1000, 0, 0, 1000, 0, 0, 0, 255))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda _: full)
+        assert_problem(client.get("/readyz"), 503, "The disk is full.", headers={"Retry-After": "30"})
+        assert client.get("/items").json() == []
+        _assert_ok(client.get("/healthz"))
+    _assert_ok(client.get("/readyz"))

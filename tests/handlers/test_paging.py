@@ -110,6 +110,7 @@ def test_an_empty_database_has_one_empty_page(client: ContractClient) -> None:
         "content-length": "3",
         "link": '</items?limit=50&sort=id>; rel="first"',
         "x-request-id": "r",
+        "cache-control": "no-store",
     }
 
 

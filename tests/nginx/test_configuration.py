@@ -126,6 +126,7 @@ def test_the_deployment_settings_are_few() -> None:
     """Each file in local/ has one directive, and no proxy is trusted by default."""
     files = {path.name: [(d.name, d.arguments) for d in parse(path)] for path in (NGINX_CONF / "local").iterdir()}
     assert files == {
+        "cache.conf": [("include", ("/tmp/cache.conf",))],  # noqa: S108  # a mount point in the container
         "listen.conf": [("listen", ("8080",))],
         "proxies.conf": [],
         "static.conf": [("root", ("/srv/static",))],
@@ -247,8 +248,25 @@ def test_every_response_has_the_headers() -> None:
     headers = [directive.arguments for _, directive in everything() if directive.name == "add_header"]
     assert [arguments for arguments in headers if arguments[2:] != ("always",)] == []
     blocks = [d.block for _, d in everything() if d.block and any(i.name == "add_header" for i in d.block)]
-    includes = [[inner.arguments for inner in block if inner.name == "include"] for block in blocks]
-    assert includes == [[("server.d/security-headers.conf",)]] * len(blocks)
+    includes = [[inner.arguments[0] for inner in block if inner.name == "include"] for block in blocks]
+    assert [names for names in includes if "server.d/security-headers.conf" not in names] == []
+
+
+def test_every_response_of_nginx_says_that_it_must_not_be_stored() -> None:
+    """Some of the statuses could be cached otherwise, such as 308, 404, 405 and 414."""
+    blocks = [d.block for _, d in everything() if d.block and d.name != "if"]
+    returning = [block for block in blocks if any(inner.name == "return" for inner in block)]
+    caching = [[i.arguments for i in block if i.arguments[:1] == ("Cache-Control",)] for block in returning]
+    refusal, *others = sorted(caching)  # auth_request discards the response of /.refused
+    assert (refusal, others) == ([], [[("Cache-Control", "no-store", "always")]] * 3)
+
+
+def test_one_client_has_a_small_share_of_the_connections() -> None:
+    """A sixteenth, counted twice because of the connection to the service."""
+    (share,) = (int(d.arguments[1]) for _, d in everything() if d.name == "limit_conn")
+    connections = int(value("worker_connections", file="nginx.conf"))
+    assert 2 * share <= connections // 8
+    assert int(value("worker_rlimit_nofile", file="nginx.conf")) > 2 * connections
 
 
 def test_no_header_is_sent_twice() -> None:

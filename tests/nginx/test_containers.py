@@ -21,10 +21,11 @@ STAGES = {
 
 
 def test_the_stages_are_known() -> None:
-    """There is a build stage, and one stage per service."""
+    """There is a build stage, and one stage per service. The migration runs in the image of the service."""
     assert list(STAGES) == ["build", *SERVICES]
     assert {name: service["build"]["target"] for name, service in COMPOSE["services"].items()} == {
-        name: name for name in SERVICES
+        **{name: name for name in SERVICES},
+        "migrate": "web",
     }
 
 
@@ -91,7 +92,8 @@ def test_no_container_can_reach_more_than_it_needs() -> None:
     networks = {
         name: service.get("networks", service.get("network_mode")) for name, service in COMPOSE["services"].items()
     }
-    assert networks == {"web": ["inner${DATABASE_URL:+-and-outer}"], "nginx": ["outer"], "postgres": "none"}
+    to_database = ["inner${DATABASE_URL:+-and-outer}"]
+    assert networks == {"web": to_database, "migrate": to_database, "nginx": ["outer"], "postgres": "none"}
     assert COMPOSE["networks"] == {"inner": {"internal": True}, "inner-and-outer": None, "outer": None}
 
 
@@ -99,6 +101,7 @@ def test_the_data_is_on_volumes() -> None:
     """Anywhere else it would be deleted with the container. A container writes only to volumes that it owns."""
     assert {name: service["volumes"] for name, service in COMPOSE["services"].items()} == {
         "web": ["items:/data", "sockets:/run/web", "postgres-socket:/run/postgresql:ro"],
+        "migrate": ["postgres-socket:/run/postgresql:ro"],
         "nginx": ["sockets:/run/web:ro"],
         "postgres": ["postgres:/var/lib/postgresql", "postgres-socket:/run/postgresql"],
     }
@@ -106,11 +109,15 @@ def test_the_data_is_on_volumes() -> None:
 
 
 def test_postgresql_is_only_in_its_profile_and_without_a_password() -> None:
-    """The service waits for it, if it runs at all. There is nothing that could be a secret."""
+    """The service waits for it and for its migration, if they run at all. There is nothing that could be a secret."""
     postgres = COMPOSE["services"]["postgres"]
     assert (postgres["profiles"], postgres.get("environment")) == (["postgres"], None)
     web = COMPOSE["services"]["web"]
-    assert web["depends_on"] == {"postgres": {"condition": "service_healthy", "required": False}}
+    healthy = {"postgres": {"condition": "service_healthy", "required": False}}
+    migrated = {"migrate": {"condition": "service_completed_successfully", "required": False}}
+    assert web["depends_on"] == healthy | migrated
+    assert COMPOSE["services"]["migrate"]["depends_on"] == healthy
+    assert COMPOSE["services"]["migrate"]["profiles"] == ["postgres"]
     assert web["environment"]["DATABASE_URL"] == "${DATABASE_URL:-}"
     assert not re.search("(?i)password(?! and no port)", (ROOT / "containers" / "postgres.sh").read_text())
 

@@ -21,7 +21,13 @@ TAG = """\
         name: {type: string, maxLength: 30}
 """
 NAME_RULE = "must have small letters, digits and single underscores, at most 25 characters"
-NEW_FILES = ["db/sprockets.py", "handlers/sprockets.py", "tests/handlers/test_sprockets.py"]
+FIRST = "db/migrations/versions/0001_items.py"
+NEW_FILES = [
+    "db/sprockets.py",
+    "handlers/sprockets.py",
+    "tests/handlers/test_sprockets.py",
+    "db/migrations/versions/0002_sprockets.py",
+]
 
 
 @pytest.fixture
@@ -30,6 +36,8 @@ def folder(tmp_path: Path) -> Path:
     for name in (CONTRACT, TABLES):
         (tmp_path / name).parent.mkdir(parents=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / FIRST).parent.mkdir(parents=True)
+    shutil.copy(ROOT / FIRST, tmp_path / FIRST)
     return tmp_path
 
 
@@ -61,7 +69,7 @@ def _problems(folder: Path, plural: str = "sprockets", schema: str | None = None
 
 
 def test_it_says_what_it_wrote(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two files are extended, and three are new."""
+    """Two files are extended, and four are new."""
     _write(folder, TAG)
     assert main(["sprockets"], folder) == 0
     printed = capsys.readouterr().out
@@ -70,7 +78,7 @@ def test_it_says_what_it_wrote(folder: Path, capsys: pytest.CaptureFixture[str])
         ["extended", TABLES],
         *(["new", name] for name in NEW_FILES),
     ]
-    assert sorted(_contents(folder)) == sorted([CONTRACT, TABLES, *NEW_FILES])
+    assert sorted(_contents(folder)) == sorted([CONTRACT, TABLES, FIRST, *NEW_FILES])
 
 
 @pytest.mark.parametrize(("schema", "plural"), [(TAG, "sprockets"), (GADGET, "gizmos")])
@@ -238,7 +246,7 @@ def test_all_problems_are_listed_at_once_and_nothing_is_written(
     assert _contents(folder) == before
 
 
-@pytest.mark.parametrize("file", NEW_FILES)
+@pytest.mark.parametrize("file", NEW_FILES[:3])
 def test_no_file_is_overwritten(folder: Path, file: str) -> None:
     """Not even an empty one."""
     _write(folder, TAG)
@@ -247,6 +255,20 @@ def test_no_file_is_overwritten(folder: Path, file: str) -> None:
     before = _contents(folder)
     assert _problems(folder) == [f"{file} exists already."]
     assert _contents(folder) == before
+
+
+def test_a_migration_follows_the_newest_one(folder: Path) -> None:
+    """Its number and its predecessor are those of the project, and it undoes what it does."""
+    _write(folder, TAG)
+    (folder / FIRST).with_name("0041_others.py").touch()
+    text = plan(folder, "sprockets").files["db/migrations/versions/0042_sprockets.py"]
+    assert '\nrevision = "0042"\ndown_revision = "0041"\n' in text
+    assert [line.split("(")[0].strip() for line in text.splitlines() if line.startswith("    op.")] == [
+        "op.create_table",
+        *["op.create_index"] * 3,
+        *["op.drop_index"] * 3,
+        "op.drop_table",
+    ]
 
 
 def test_nothing_is_written_twice(folder: Path) -> None:

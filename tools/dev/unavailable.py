@@ -31,6 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
             ("Content-Length", str(len(_BODY))),
             ("Retry-After", "1"),
             ("X-Request-Id", uuid4().hex),
+            ("Cache-Control", "no-store"),
             ("Connection", "close"),
         ):
             self.send_header(name, value)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sqlalchemy import create_engine
 
 from app.specfile import SafeLoader
+from tools import migration
 from tools.scaffold import code, contract
 from tools.scaffold.names import Names, ScaffoldError, names
 from tools.scaffold.properties import Property, properties
@@ -70,9 +72,24 @@ def plan(folder: Path, plural: str, schema: str | None = None) -> Plan:
         problems += error.problems
     if problems:
         raise ScaffoldError(problems)
-    files = {CONTRACT: changed, TABLES: _with_table(tables, named, own, sort)}
+    extended = _with_table(tables, named, own, sort)
+    files = {CONTRACT: changed, TABLES: extended}
     files |= {name: code.formatted(source, name) for name, source in modules.items()}
-    return Plan(named, files, frozenset(modules))
+    revision = migration.next_file(folder, plural)
+    files[revision] = _migration(revision, named, extended)
+    return Plan(named, files, frozenset({*modules, revision}))
+
+
+def _migration(file: str, named: Names, tables: str) -> str:
+    """Return the migration that creates the table, from the source of all tables."""
+    module: dict[str, Any] = {}
+    exec(compile(tables, TABLES, "exec"), module)  # noqa: S102 -- the project's own module
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        title = f"The table of {named.nouns}"
+        source = migration.migration(file, title, module["metadata"], connection, named.plural)
+    engine.dispose()
+    return source or ""
 
 
 def _table_problems(tables: str, plural: str) -> list[str]:

@@ -116,7 +116,7 @@ class Expected:
         assert response.headers.get_list("Content-Length") in ([], [str(len(response.content))])
 
 
-_OWN_HEADERS = ("content-length", "x-request-id", "transfer-encoding")
+_OWN_HEADERS = ("cache-control", "content-length", "x-request-id", "transfer-encoding")
 
 
 @dataclass(frozen=True)

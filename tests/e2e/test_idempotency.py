@@ -1,0 +1,65 @@
+"""Exactly once: clients that retry with idempotency keys, while workers and the whole service are killed."""
+
+import os
+import random
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.e2e.retries import Done, retrying
+from tests.e2e.stack import Running, ask, free_port, listens, service, wait_until
+
+KILLS = int(os.environ.get("KILLS", "200"))
+"""How many workers and whole services are killed."""
+SEED = 1
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _kill_workers(running: Running, chance: random.Random, number: int, done: "list[Done]") -> None:
+    for _ in range(number):
+        before = sum(len(one.items) for one in done)
+        wait_until(
+            lambda before=before: sum(len(one.items) for one in done) >= before + chance.randint(1, 20),  # type: ignore[misc]
+            "some items are done",
+        )
+        wait_until(lambda: len(_children(running.process.pid)) == 2, "there are two workers")
+        os.kill(chance.choice(_children(running.process.pid)), signal.SIGKILL)
+
+
+def _kill_all(running: Running) -> None:
+    workers = _children(running.process.pid)
+    for process in (running.process.pid, *workers):
+        os.kill(process, signal.SIGKILL)
+    running.process.wait()
+    wait_until(lambda: not listens(running.port), "all processes have ended")
+
+
+def test_every_request_is_done_once(tmp_path: Path) -> None:
+    """Each item is there once, with its last name, whatever was killed in between."""
+    chance, port = random.Random(SEED), free_port()
+    rounds = max(1, KILLS // 20)
+    with retrying(port) as clients:
+        done = [client.done for client in clients]
+        for number in range(rounds):
+            with service(tmp_path, PORT=str(port), ACCESS_LOG="off") as running:
+                _kill_workers(running, chance, KILLS // rounds - 1, done)
+                if number < rounds - 1:
+                    _kill_all(running)
+                else:
+                    for client in clients:
+                        client.stop.set()
+                    for client in clients:
+                        client.join()
+                    assert ask(port, "GET", "/readyz").status == 200
+    with closing(sqlite3.connect(tmp_path / "items.db")) as connection:
+        stored = dict(connection.execute("SELECT id, name FROM items"))
+    expected = {item_id: name for one in done for item_id, name in one.items.items()}
+    retries, replayed = sum(one.retries for one in done), sum(one.replayed for one in done)
+    print(f"{KILLS} kills, seed {SEED}: {len(expected)} items, {retries} retries, {replayed} replayed")
+    assert [one.unexpected for one in done] == [[]] * len(done)
+    assert stored == expected
+    assert replayed
