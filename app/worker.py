@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from gunicorn.asgi import protocol as gunicorn_protocol
+from gunicorn.errors import ConfigError
 from gunicorn.workers import gasgi
 
 from app import prefix
@@ -42,8 +43,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
     def connection_made(self, transport: Any) -> None:
         """Register the connection."""
         self.worker.protocols.add(self)
-        peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if peer else ""
+        self._server, self._client = (_address(transport.get_extra_info(name)) for name in ("sockname", "peername"))
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -71,8 +71,12 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             self._exchange = None
 
     def will_close(self, request: Any) -> bool:
-        """Return whether the connection ends after this request: always when the worker has been told to stop."""
-        return self.worker.stopping or bool(self._will_close(request, False))  # noqa: FBT003 -- Gunicorn's signature
+        """Return whether the connection ends after this request."""
+        return self._will_close(request, False)  # noqa: FBT003 -- Gunicorn's signature
+
+    def _will_close(self, *args: Any) -> bool:
+        """Announce the end of the connection as soon as the worker has been told to stop."""
+        return self.worker.stopping or bool(super()._will_close(*args))
 
     def close_if_idle(self) -> None:
         """Close the connection if it is idle and has served a request. A new one may be about to send its first.
@@ -123,9 +127,9 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             for name, value in request.headers_bytes:
                 if name == b"x-forwarded-for":
                     return str(value.rpartition(b",")[2].strip().decode("latin-1"))
-        return self._peer
+        return str(self._client[0]) if self._client else ""
 
-    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
+    def _build_http_scope(self, request: Any, *_addresses: Any) -> dict[str, Any]:
         """Build the ASGI scope. `_forwarded_trust` is empty for clients that are not trusted proxies."""
         scope = {
             "type": "http",
@@ -138,8 +142,8 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             "query_string": request.query.encode("latin-1"),
             "root_path": self._root_path,
             "headers": request.headers_bytes,
-            "server": sockname,
-            "client": peername,
+            "server": self._server,
+            "client": self._client,
             "state": self.worker.state.copy(),
         }
         if self._forwarded_trust[0]:
@@ -151,6 +155,13 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         return False
 
 
+def _address(name: Any) -> tuple[str, int | None] | None:
+    """Return the address of a socket as ASGI has it: host and port, the path of a Unix socket, or nothing."""
+    if isinstance(name, str):
+        return (name, None) if name else None
+    return (name[0], name[1]) if name else None
+
+
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     """The `asgi` worker with this protocol."""
 
@@ -158,6 +169,14 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         super().__init__(*args, **kwargs)
         self.protocols: set[Protocol] = set()
         self.stopping = False
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse what `app.exchange` would not run."""
+        super().check_config(cfg, log)
+        for name in ("pre_request", "post_request"):
+            if cfg.settings[name].get() is not cfg.settings[name].default:
+                raise ConfigError(f"{name} has no effect: pass around=[...] to contract.install()")
 
     def init_signals(self) -> None:
         """Use the default signal handlers until the event loop runs, because uvloop loses earlier signals."""
