@@ -4,13 +4,10 @@ Python's `logging` is not involved: a record, a format and a write per request w
 """
 
 import asyncio
-import time
 from collections.abc import Callable
-from typing import Any
 
 from app.log_formats import Served
 from app.log_writer import LineWriter
-from contract.serving.request_ids import request_id
 
 CLIENT_CLOSED = 499
 """Nginx's status for a client that went away before there was a response."""
@@ -30,14 +27,6 @@ class AccessLog:
         self._requests: list[Served] = []
         self._timer: asyncio.TimerHandle | None = None
         self._is_blocked = False
-
-    def add(self, response: Any, request: Any, connection: Any, seconds: float) -> None:
-        """Add a request that Gunicorn has served. `app.worker` makes the response and the connection."""
-        status, headers, sent = response
-        client, failure = connection
-        if not headers:  # the application has not responded
-            status, sent = failure
-        self.put((time.time(), request_id.get(), client, request.method, request.uri, status, sent, seconds))
 
     def put(self, request: Served) -> None:
         """Add a request, and write it soon."""

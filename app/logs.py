@@ -64,7 +64,6 @@ class GunicornLogger(Logger):  # type: ignore[misc]  # Gunicorn has no types
         self.error_log = logging.getLogger(_WORKER)
         handler = next(handler for handler in logging.getLogger().handlers if isinstance(handler, LineHandler))
         self.requests = AccessLog(handler.writer, handler.lines.access, loop)
-        self.access = self.requests.add
 
 
 def configuration(level: str, log_format: str) -> dict[str, Any]:

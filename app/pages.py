@@ -32,6 +32,8 @@ UI_FILES = {
     "swagger-ui-bundle.js": swagger_ui_path,
 }
 MEDIA_TYPES = {"css": "text/css", "html": "text/html", "js": "text/javascript", "svg": "image/svg+xml"}
+_CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range")
+_MAX_CONDITION = 500  # characters
 UI_NAMES = (*UI_FILES, *documents.DOCUMENTS)
 # Allow only scripts and styles from files of this service. Swagger UI sets each style property by script, so it needs
 # no 'unsafe-inline'. Trusted Types: only DOMPurify and markdown.js may turn strings into HTML.
@@ -80,7 +82,7 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         response.headers["Cache-Control"] = "no-cache"
         response.vary.add(prefix.HEADER)
         response.add_etag()
-        return response.make_conditional(flask.request)
+        return _conditional(response)
 
     _add_swagger_ui(flask_app)
 
@@ -97,7 +99,18 @@ def _add_swagger_ui(flask_app: Flask) -> None:
         response.headers["Cache-Control"] = "max-age=3600" if name.startswith("swagger-ui") else "no-cache"
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.add_etag()
-        return response.make_conditional(flask.request)
+        return _conditional(response)
+
+
+def _conditional(response: Response) -> Any:
+    """Return the response or 304 (RFC 9110 §13). Long conditions are ignored: Werkzeug takes milliseconds to read them.
+
+    A client that has the current version sends its ETag, which is short.
+    """
+    given = flask.request.headers
+    if any(len(given.get(name, "")) > _MAX_CONDITION for name in _CONDITIONS):
+        return response
+    return response.make_conditional(flask.request)
 
 
 def _redirect(path: str, code: int) -> Any:

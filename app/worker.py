@@ -13,15 +13,15 @@ import socket
 import termios
 import time
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from gunicorn.asgi import protocol as gunicorn_protocol
+from gunicorn.errors import ConfigError
 from gunicorn.workers import gasgi
 
 from app import prefix
-from app.access_log import CLIENT_CLOSED
+from app.exchange import Exchange, InOwnContext
 from contract.problems import MEDIA_TYPE, Problem, status_title
 from contract.serving.request_ids import request_id
 
@@ -37,14 +37,13 @@ _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection t
 class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
     """Gunicorn's HTTP/1.1 protocol, with problem details as errors. The worker knows all open connections."""
 
-    _failure: tuple[int, int] | None = None
-    """Status and size of the response, if this class has sent it."""
-    _calls = 0
-    """How many calls of the application have not ended, if there is an access log."""
+    _exchange: Exchange | None = None
+    """The request that is being served."""
 
     def connection_made(self, transport: Any) -> None:
         """Register the connection."""
         self.worker.protocols.add(self)
+        self._server, self._client = (_address(transport.get_extra_info(name)) for name in ("sockname", "peername"))
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,6 +60,19 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             await super()._handle_connection()
         finally:
             self._callback_parser = None
+
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Serve a request. Return whether the connection can be used again."""
+        scope = self._build_http_scope(request, sockname, peername)
+        self._exchange = exchange = Exchange(self, request, self._body_receiver, self._flow_control)
+        try:
+            return await InOwnContext(exchange.serve(scope))
+        finally:
+            self._exchange = None
+
+    def will_close(self, request: Any) -> bool:
+        """Return whether the connection ends after this request."""
+        return self._will_close(request, False)  # noqa: FBT003 -- Gunicorn's signature
 
     def _will_close(self, *args: Any) -> bool:
         """Announce the end of the connection as soon as the worker has been told to stop."""
@@ -94,36 +106,46 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         head = f"HTTP/1.1 {status} {problem.title}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         self._safe_write(head.encode("latin-1") + b"\r\n" + body)
 
+    def respond_with_error(self, status: int) -> None:
+        """Respond to the present request in place of the application."""
+        self._send_error_response(status, status_title(status))
+
     def _log_failure(self, id_: str, status: int, size: int) -> None:
-        """Log a request that the application never gets. Otherwise keep the response for `_build_environ`."""
+        """Log a response of this class: with the request that is being served, or by itself if there is none."""
         if self._closed:
             return
-        if self._calls:
-            self._failure = status, size
+        if self._exchange:
+            self._exchange.fail(status, size)
         elif self.log.access_log_enabled:
             request = self._current_request
             method, url = (request.method, request.uri) if request else ("", "")
-            client = self._client(request, self.transport.get_extra_info("peername"))
-            self.log.requests.put((time.time(), id_, client, method, url, status, size, 0.0))
+            self.log.requests.put((time.time(), id_, self.client(request), method, url, status, size, 0.0))
 
-    def _build_environ(self, request: Any, _sockname: Any, peername: Any) -> tuple[str, tuple[int, int]]:
-        """Return what the access log needs: the client, and status and size if the application has not responded."""
-        self._calls -= 1
-        failure = self._failure or ((CLIENT_CLOSED, 0) if self._closed else (500, 0))
-        return self._client(request, peername), failure
-
-    def _client(self, request: Any, peername: Any) -> str:
+    def client(self, request: Any) -> str:
         """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none."""
         if request and self._forwarded_trust[0]:
             for name, value in request.headers_bytes:
                 if name == b"x-forwarded-for":
                     return str(value.rpartition(b",")[2].strip().decode("latin-1"))
-        return str(peername[0]) if peername else ""
+        return str(self._client[0]) if self._client else ""
 
-    def _build_http_scope(self, *args: Any) -> dict[str, Any]:
+    def _build_http_scope(self, request: Any, *_addresses: Any) -> dict[str, Any]:
         """Build the ASGI scope. `_forwarded_trust` is empty for clients that are not trusted proxies."""
-        scope: dict[str, Any] = super()._build_http_scope(*args)
-        self._calls += self.log.access_log_enabled
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1" if request.version == (1, 1) else "1.0",
+            "method": request.method,
+            "scheme": request.scheme,
+            "path": request.path,
+            "raw_path": request.raw_path,
+            "query_string": request.query.encode("latin-1"),
+            "root_path": self._root_path,
+            "headers": request.headers_bytes,
+            "server": self._server,
+            "client": self._client,
+            "state": self.worker.state.copy(),
+        }
         if self._forwarded_trust[0]:
             prefix.restore(scope)
         return scope
@@ -133,9 +155,11 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         return False
 
 
-def _response(status: int, headers: Any, sent: int) -> tuple[int, Any, int]:
-    """Return what the access log needs of a response. Gunicorn would decode all headers."""
-    return status, headers, sent
+def _address(name: Any) -> tuple[str, int | None] | None:
+    """Return the address of a socket as ASGI has it: host and port, the path of a Unix socket, or nothing."""
+    if isinstance(name, str):
+        return (name, None) if name else None
+    return (name[0], name[1]) if name else None
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
@@ -145,6 +169,14 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         super().__init__(*args, **kwargs)
         self.protocols: set[Protocol] = set()
         self.stopping = False
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse what `app.exchange` would not run."""
+        super().check_config(cfg, log)
+        for name in ("pre_request", "post_request"):
+            if cfg.settings[name].get() is not cfg.settings[name].default:
+                raise ConfigError(f"{name} has no effect: pass around=[...] to contract.install()")
 
     def init_signals(self) -> None:
         """Use the default signal handlers until the event loop runs, because uvloop loses earlier signals."""
@@ -161,13 +193,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     async def _serve(self) -> None:
         super().init_signals()
         self.log.begin_worker(self.loop)
-        # Gunicorn has no setting for the protocol class or the reason phrases, and lacks some of the phrases.
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
-        gasgi.ASGIProtocol = Protocol
-        gunicorn_protocol.ASGIResponseInfo = _response
-        gunicorn_protocol._RequestTime = float  # noqa: SLF001 -- seconds, instead of an object for its access log
-        phrases = {int(status): status_title(status) for status in HTTPStatus}
-        gunicorn_protocol._REASON_PHRASES.update(phrases)  # noqa: SLF001 -- there is no public name
+        gasgi.ASGIProtocol = Protocol  # there is no setting for it
         await super()._serve()
 
     def notify(self) -> None:

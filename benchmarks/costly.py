@@ -211,7 +211,7 @@ class Connection:
         return best, status
 
     def _cpu_seconds(self) -> float:
-        """Return the CPU time of the worker so far; schedstat has nanoseconds, for each thread."""
+        """Return the CPU time of all threads of the worker so far (schedstat of proc(5), in nanoseconds)."""
         tasks = Path(f"/proc/{self._worker}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from contract import connexion_internals
 from contract.media_types import Accept
-from contract.problems import Problem, bad_request
+from contract.problems import MAX_ERRORS, Problem, bad_request
 from contract.requests.bodies import Body, check_length, limited, read_body, replayed
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
@@ -118,7 +118,8 @@ class CompiledOperation(Target):
             return arguments, violations
         request.content = content = await read_body(request.receive, limit)
         request.receive = replayed(content, request.receive)
-        violations += body.read(reader, content, headers, arguments)
+        if len(violations) <= MAX_ERRORS:  # else there are more than a problem lists
+            violations += body.read(reader, content, headers, arguments)
         return arguments, violations
 
     async def _call_elsewhere(self, request: Request, arguments: dict[str, Any]) -> Response:

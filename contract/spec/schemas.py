@@ -22,14 +22,14 @@ from contract.violations import explain
 
 Path = tuple[str, ...]
 _VALUES = ("enum",)  # keywords that hold values, not schemas
+_DESCRIBED = "x-pattern-description"  # the sentence of a violation of `pattern`
 # Keywords that say nothing about which values are valid.
 _ANNOTATIONS = {"title", "description", "example", "examples", "externalDocs", "xml", "default", "discriminator",
                 "deprecated", "nullable", "readOnly", "writeOnly"}  # fmt: skip
 # Keywords that validate values of one type each, beside those that say nothing.
 _PLAIN = _ANNOTATIONS | {"type", "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "multipleOf",
                          "exclusiveMinimum", "exclusiveMaximum", "properties", "required", "additionalProperties",
-                         "items", "minItems", "maxItems", "uniqueItems", "definitions"}  # fmt: skip
-_DESCRIBED = "x-pattern-description"  # the sentence of a violation of `pattern`
+                         "items", "minItems", "maxItems", "uniqueItems", "definitions", _DESCRIBED}  # fmt: skip
 _MANY = 16
 """From how many definitions on a named schema shares a validator with those that it reaches."""
 _EXCLUDING = re.compile(r"\^\[\^((?:\\u[0-9A-Fa-f]{4}|[A-Za-z0-9 ])+)\]\*\$")  # ^[^...]*$: none of these characters

@@ -13,7 +13,6 @@ import pytest
 from app.access_log import _BATCH, AccessLog
 from app.log_formats import MAX_PATH, JsonFormatter, Served, TextFormatter, safe
 from app.log_writer import MAX_LINE, LineWriter
-from contract.serving.request_ids import request_id
 
 REQUEST: Served = (1700000000.25, "r1", "127.0.0.1", "GET", "/items?limit=1", 200, 123, 0.00055)
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -99,10 +98,8 @@ def _log() -> tuple[AccessLog, _Loop, int]:
     return log, loop, read
 
 
-def _add(log: AccessLog, path: str, **given: Any) -> None:
-    response = given.get("response", (200, [(b"a", b"b")], 5))
-    request = SimpleNamespace(method="GET", uri=path)
-    log.add(response, request, ("127.0.0.1", (499, 0)), 2.5)
+def _add(log: AccessLog, path: str) -> None:
+    log.put((*REQUEST[:4], path, *REQUEST[5:]))
 
 
 def test_requests_are_written_every_tenth_of_a_second() -> None:
@@ -141,20 +138,6 @@ def test_a_full_pipe_is_tried_again() -> None:
         loop.timers[0][1]()
     text += os.read(read, 65536)
     assert text == b"/a\n" * 40_000
-    os.close(read)
-
-
-@pytest.mark.parametrize(("response", "status", "size"), [((200, [(b"a", b"b")], 5), 200, 5), ((500, [], 0), 499, 0)])
-def test_a_request_without_a_response_has_the_status_of_the_connection(response: Any, status: int, size: int) -> None:
-    """Gunicorn's status is 500 in the meantime."""
-    log, _, read = _log()
-    served: list[Served] = []
-    log._line = lambda request: served.append(request) or ""  # type: ignore[func-returns-value]
-    token = request_id.set("r9")
-    _add(log, "/a", response=response)
-    request_id.reset(token)
-    log.finish()
-    assert served[0][1:] == ("r9", "127.0.0.1", "GET", "/a", status, size, 2.5)
     os.close(read)
 
 

@@ -3,7 +3,9 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import flask
 import httpx
 import pytest
 import yaml
@@ -176,6 +178,17 @@ def test_a_changed_page_is_sent_whole(client: ContractClient, path: str) -> None
     """An `If-None-Match` that does not match gets the whole page."""
     response = client.get(path, headers={"If-None-Match": '"another"'})
     assert (response.status_code, response.content) == (200, client.get(path).content)
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+def test_a_long_condition_is_ignored(client: ContractClient, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Werkzeug does not read it."""
+
+    def read(_response: Any, _request: Any) -> None:
+        pytest.fail("The condition was read")
+
+    monkeypatch.setattr(flask.Response, "make_conditional", read)
+    assert client.get("/ui/", headers={name: "x" * 501}).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])

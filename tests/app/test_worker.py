@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.errors import ConfigError
 
-from app.worker import Protocol, Worker
+from app.worker import Protocol, Worker, _address
 from tests.support import MADE_REQUEST_ID
 
 
@@ -79,6 +80,41 @@ def test_the_worker_is_gunicorns_asgi_worker() -> None:
     assert Worker.__mro__[1].__module__ == "gunicorn.workers.gasgi"
 
 
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    [
+        ("pre_request", lambda _worker, _request: None),
+        ("post_request", lambda _worker, _request, _environ, _response: None),
+    ],
+)
+def test_a_hook_that_would_not_run_is_refused(name: str, hook: Any) -> None:
+    """The message names the supported way."""
+    config = Config()
+    config.set(name, hook)
+    with pytest.raises(ConfigError, match=f"{name} has no effect: pass around="):
+        Worker.check_config(config, getLogger("tests"))
+
+
+def test_the_usual_configuration_is_accepted() -> None:
+    """It has neither hook."""
+    Worker.check_config(Config(), getLogger("tests"))
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        (("127.0.0.1", 1), ("127.0.0.1", 1)),
+        (("::1", 1, 0, 0), ("::1", 1)),
+        ("/run/a.sock", ("/run/a.sock", None)),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_address_is_as_asgi_has_it(name: Any, address: Any) -> None:
+    """Host and port for TCP, the path of a Unix socket."""
+    assert _address(name) == address
+
+
 _receive: ContextVar[Any] = ContextVar("receive")
 
 
@@ -115,6 +151,7 @@ def _worker() -> SimpleNamespace:
         loop=asyncio.get_running_loop(),
         nr_conns=0,
         nr=0,
+        state={},
         max_requests=2**63,
         alive=True,
         stopping=False,

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from contract.problems import Problem, Violation, bad_request, status_title
+from contract.requests import body_readers
+from tests.support import ContractClient
 
 
 def _body(problem: Problem) -> Any:
@@ -103,3 +105,10 @@ def test_a_longer_text_ends_in_an_ellipsis() -> None:
     body = _body(Problem(400, "x" * 1001, violations=[Violation("pointer", "x" * 5000, "x" * 1001)]))
     assert body["detail"] == short
     assert body["errors"] == [{"pointer": short, "detail": short}]
+
+
+def test_a_body_is_not_parsed_if_a_problem_is_full(client: ContractClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The query alone has more violations than are listed."""
+    monkeypatch.setattr(body_readers, "parse", lambda _body: pytest.fail("The body was parsed"))
+    response = client.post("/items", params=dict.fromkeys(map(str, range(101)), "x"), json={"name": "x"})
+    assert response.json()["detail"] == "The request has more than 100 violations; see errors."

@@ -157,7 +157,7 @@ def test_what_the_validator_does_not_see_changes_no_violation(schema: dict[str, 
 
 def test_the_validator_does_not_see_what_is_in_a_value_of_the_wrong_type() -> None:
     """A reference to the schema of the property makes no difference."""
-    document = {"components": {"schemas": {"Name": {"type": "string"}}}}
+    document = {"components": {"schemas": {"Name": {"type": "string", "x-pattern-description": "x"}}}}
     properties = {"a": {"type": "string"}, "b": {"$ref": "#/components/schemas/Name"}, "c": {"type": "array"}}
     compiled = Schemas(document, response=False).compile({"type": "object", "properties": properties})
     assert compiled._relevant({name: [[], []] for name in "abc"}) == {"a": [], "b": [], "c": [[], []]}

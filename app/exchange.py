@@ -1,0 +1,184 @@
+"""One HTTP/1.1 request and its response: runs the application, writes what it sends, and logs the request.
+
+Gunicorn has code for that, too, which serves every kind of application, and costs a fifth of a GET more: two closures,
+a task and a future for each request, and checks of each header by itself. The parser, and the loop over the requests of
+a connection, are Gunicorn's.
+"""
+
+import re
+import sys
+import time
+from asyncio import CancelledError
+from collections.abc import Coroutine, Generator, Iterable
+from contextvars import copy_context
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any
+
+from starlette.types import Message, Scope
+
+from app.access_log import CLIENT_CLOSED
+from contract.problems import status_title
+from contract.serving.request_ids import request_id
+
+_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n)*")
+"""Lines of headers (RFC 9110 §5.1, §5.5). A line break in a value makes a line more than there are headers."""
+_OWN = frozenset({b"content-length", b"transfer-encoding", b"connection", b"date", b"server"})
+"""Headers that this module writes; of the application's, only the last two and the length count."""
+_LARGE = 65536
+"""Bytes of a body that are not copied to be behind the headers."""
+
+
+class Exchange:
+    """A request on a connection, which is an `app.worker.Protocol`. `status` is 0 until there is a response."""
+
+    __slots__ = ("_connection", "_flow", "_has_body", "_head", "_is_chunked", "_left", "_receiver", "_request",
+                 "_transport", "_will_close", "is_complete", "sent", "status")  # fmt: skip
+
+    def __init__(self, connection: Any, request: Any, receiver: Any, flow: Any) -> None:
+        self._connection = connection
+        self._transport = connection.transport
+        self._request = request
+        self._receiver = receiver
+        self._flow = flow
+        self._head = b""  # until it is written together with the first part of the body
+        self._has_body = self._is_chunked = self._will_close = False
+        self._left = 0  # bytes of the body that Content-Length still allows
+        self.is_complete = False
+        self.status = 0
+        self.sent = 0  # bytes of the body
+
+    async def serve(self, scope: Scope) -> bool:
+        """Run the application, and log the request. Return whether the connection can be used again."""
+        connection = self._connection
+        began = time.monotonic()
+        try:
+            await connection.app(scope, self._receiver.receive, self.send)
+        except CancelledError:
+            self._will_close = True
+        except Exception:
+            connection.log.exception("Error in ASGI application")
+            self._will_close = True
+        self._end()
+        if connection.log.access_log_enabled:
+            now, id_, request = time.time(), request_id.get(), self._request
+            client = connection.client(request)
+            seconds = time.monotonic() - began
+            connection.log.requests.put(
+                (now, id_, client, request.method, request.uri, self.status, self.sent, seconds)
+            )
+        return self.is_complete and not self._left and not self._will_close
+
+    def _end(self) -> None:
+        """Respond in place of an application that has not, unless the client is gone."""
+        if self._transport.is_closing():
+            self.fail(CLIENT_CLOSED, 0)
+        elif not self.status:
+            self._connection.respond_with_error(500)
+        elif not self.is_complete:
+            self._connection.log.error("The application has not completed its response; the connection is closed")
+
+    def fail(self, status: int, size: int) -> None:
+        """Note what the client gets, or that it is gone, unless the application has responded."""
+        if not self.status:
+            self.status, self.sent = status, size
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the response from the application (ASGI). Ignore it if the client is gone."""
+        if self._transport.is_closing():
+            return
+        if message["type"] == "http.response.start" and not self.status:
+            self._start(message["status"], message.get("headers", ()))
+        elif message["type"] == "http.response.body" and self.status and not self.is_complete:
+            self._write(bytes(message.get("body", b"")), is_last=not message.get("more_body", False))
+            if self._flow.write_paused:
+                await self._flow.drain()
+        else:
+            raise RuntimeError(f"the application cannot send {message['type']} now")
+
+    def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Make the status line and the headers, and decide how the body is framed (RFC 9112 §6.3)."""
+        own: dict[bytes, bytes] = {}
+        lines = []
+        for name, value in headers:
+            if name in _OWN:
+                own[name] = value
+            else:
+                lines.append(b"%b: %b\r\n" % (name, value))
+        length = own.get(b"content-length")
+        if status >= 200 and status != 204:
+            self._frame(status, length, lines)
+        self._will_close = self._connection.will_close(self._request) or self._will_close
+        lines.append(b"Server: %b\r\n" % own.get(b"server", b"gunicorn/asgi"))
+        lines.append(b"Date: %b\r\n" % (own.get(b"date") or _date(int(time.time()))))
+        if self._will_close:
+            lines.append(b"Connection: close\r\n")
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines) or not _LINES.fullmatch(head):
+            raise ValueError("a header of the response has an invalid name or value")
+        self._head = b"%b%b\r\n" % (_status_line(status), head)
+        self._receiver.expect_continue = False  # the client gets no 100 after this (RFC 9110 §10.1.1)
+        self.status = status
+
+    def _frame(self, status: int, length: bytes | None, lines: list[bytes]) -> None:
+        self._has_body = self._request.method != "HEAD" and status != 304
+        if length is not None:
+            lines.append(b"Content-Length: %b\r\n" % length)
+            self._left = int(length) if self._has_body else 0
+        elif self._has_body and self._request.version >= (1, 1):
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+            self._is_chunked = True
+        elif self._has_body:  # the end of the connection is the end of the body
+            self._left = sys.maxsize
+            self._will_close = True
+
+    def _write(self, body: bytes, *, is_last: bool) -> None:
+        """Write a part of the body, and the headers before the first one."""
+        parts = [self._head]
+        self._head = b""
+        if body and self._has_body:
+            if self._is_chunked:
+                parts += (b"%x\r\n" % len(body), body, b"\r\n")
+            else:
+                body = body[: self._left]  # more would be read as the next response
+                self._left -= len(body)
+                parts.append(body)
+            self.sent += len(body)
+        if is_last and self._is_chunked:
+            parts.append(b"0\r\n\r\n")
+        self.is_complete = is_last
+        if len(body) < _LARGE:
+            self._transport.write(b"".join(parts))
+        else:
+            self._transport.writelines(parts)
+
+
+@lru_cache(maxsize=1000)
+def _status_line(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {status_title(status)}\r\n".encode()
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
+
+
+class InOwnContext:
+    """Runs a coroutine in the present task, but with its own context variables: a task for that costs far more."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, bool]) -> None:
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, bool]:
+        """Pass on what the coroutine waits for, and the results."""
+        run = copy_context().run
+        step, value = self._coroutine.send, None
+        while True:
+            try:
+                waited_for = run(step, value)
+            except StopIteration as end:
+                return bool(end.value)
+            try:
+                step, value = self._coroutine.send, (yield waited_for)
+            except BaseException as error:  # noqa: BLE001 -- such as a cancellation: for the coroutine
+                step, value = self._coroutine.throw, error
