@@ -5,7 +5,6 @@ grow with the contract, not with its square.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from hashlib import blake2b
@@ -13,15 +12,13 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-import jsonschema_rs
-
 from contract.problems import MAX_ERRORS
-from contract.spec.document import Document, Uncompilable, resolve
+from contract.spec.document import Document, resolve
 from contract.spec.projection import Projection
+from contract.spec.validators import VALUES, compiled, validator
 from contract.violations import explain
 
 Path = tuple[str, ...]
-_VALUES = ("enum",)  # keywords that hold values, not schemas
 _DESCRIBED = "x-pattern-description"  # the sentence of a violation of `pattern`
 # Keywords that say nothing about which values are valid.
 _ANNOTATIONS = {"title", "description", "example", "examples", "externalDocs", "xml", "default", "discriminator",
@@ -32,7 +29,6 @@ _PLAIN = _ANNOTATIONS | {"type", "minLength", "maxLength", "pattern", "format", 
                          "items", "minItems", "maxItems", "uniqueItems", "definitions", _DESCRIBED}  # fmt: skip
 _MANY = 16
 """From how many definitions on a named schema shares a validator with those that it reaches."""
-_EXCLUDING = re.compile(r"\^\[\^((?:\\u[0-9A-Fa-f]{4}|[A-Za-z0-9 ])+)\]\*\$")  # ^[^...]*$: none of these characters
 
 
 class Schema:
@@ -48,7 +44,7 @@ class Schema:
     @cached_property
     def _iter_errors(self) -> Callable[[Any], Iterable[Any]]:
         """Find all errors of a value. Compiled at the first violation, from the schema as the contract has it."""
-        return _validator(self._schema).iter_errors  # type: ignore[no-any-return]
+        return validator(self._schema).iter_errors  # type: ignore[no-any-return]
 
     def violations(self, value: Any) -> Iterator[tuple[Path, str]]:
         """Yield the violations, as many as a problem can list: the path to the place in the value, and a sentence."""
@@ -130,7 +126,7 @@ class Schemas:
         canonical = json.dumps(schema, sort_keys=True, default=str)
         key = blake2b(canonical.encode()).digest()  # the text itself would stay in memory, once for each schema
         if key not in self._compiled:
-            self._compiled[key] = Schema(schema, _compiled(schema).is_valid)
+            self._compiled[key] = Schema(schema, compiled(schema).is_valid)
         return self._compiled[key]
 
     def _compile_together(self, references: set[str]) -> None:
@@ -140,11 +136,11 @@ class Schemas:
         """
         definitions = self._reachable(references)
         properties = {reference: _reference(reference) for reference in references}
-        validator = _compiled({"properties": properties, "definitions": definitions})
+        together = compiled({"properties": properties, "definitions": definitions})
         for reference in references:
             if reference not in self._by_reference:
                 schema = {**_reference(reference), "definitions": definitions}
-                self._by_reference[reference] = Schema(schema, partial(_is_valid_in, validator.is_valid, reference))
+                self._by_reference[reference] = Schema(schema, partial(_is_valid_in, together.is_valid, reference))
 
     def _reachable(self, references: Iterable[str]) -> dict[str, Any]:
         """Return the definitions behind the references, and behind those in them."""
@@ -186,7 +182,7 @@ class Schemas:
         return _with_null(node, converted) if _is_nullable(node) else converted
 
     def _converted_keyword(self, keyword: str, value: Any, references: set[str]) -> Any:
-        if keyword in _VALUES:
+        if keyword in VALUES:
             return value
         if keyword == "properties":  # its names are the author's own, even when they look like keywords
             return {name: self._converted(schema, references) for name, schema in value.items()}
@@ -213,55 +209,3 @@ def _reference(reference: str) -> dict[str, str]:
 
 def _is_valid_in(is_valid: Callable[[Any], bool], name: str, value: Any) -> bool:
     return is_valid({name: value})
-
-
-def _compiled(schema: Mapping[str, Any]) -> Any:
-    """Return the validator of a schema in its fastest form."""
-    try:
-        return _validator(_optimized(schema))
-    except (ValueError, jsonschema_rs.ReferencingError) as error:
-        raise Uncompilable(f"a schema cannot be compiled: {error}") from None
-
-
-def _validator(schema: Mapping[str, Any]) -> Any:
-    """Return a validator. Its patterns take linear time, unless one needs what only backtracking can do."""
-    make = partial(jsonschema_rs.Draft4Validator, dict(schema), validate_formats=True)
-    try:
-        return make(pattern_options=jsonschema_rs.RegexOptions())
-    except ValueError:
-        return make()
-
-
-def _optimized(node: Any, *, names: bool = False) -> Any:
-    """Return an equivalent schema that validates faster. With `names`, the keys of the node are names of properties."""
-    if isinstance(node, list):
-        return [_optimized(part) for part in node]
-    if not isinstance(node, Mapping):
-        return node
-    optimized = {
-        key: value if key in _VALUES and not names else _optimized(value, names=not names and key == "properties")
-        for key, value in node.items()
-    }
-    if not names:
-        _search_excluded(optimized)
-        _count_properties(optimized)
-    return optimized
-
-
-def _search_excluded(schema: dict[str, Any]) -> None:
-    """Search for one excluded character: faster than to match all others."""
-    pattern = schema.get("pattern")
-    excluded = _EXCLUDING.fullmatch(pattern) if isinstance(pattern, str) else None
-    if excluded and "not" not in schema:
-        del schema["pattern"]
-        schema["not"] = {"type": "string", "pattern": f"[{excluded[1]}]"}
-
-
-def _count_properties(schema: dict[str, Any]) -> None:
-    """Count the properties, if all that are allowed are required: faster than to look for each."""
-    properties, required = schema.get("properties"), schema.get("required")
-    if isinstance(properties, dict) and isinstance(required, list) and "minProperties" not in schema:
-        is_closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
-        if is_closed and set(required) == properties.keys():
-            del schema["required"]
-            schema["minProperties"] = len(properties)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from contract.problems import MAX_ERRORS
 from contract.spec import schemas
-from contract.spec.schemas import Schemas, _optimized
+from contract.spec.schemas import Schemas
+from contract.spec.validators import optimized
 
 TEXTS = st.one_of(st.none(), st.integers(), st.text("ab \0\x1f\x7f", max_size=4))
 EXCLUDING = {
@@ -25,7 +26,7 @@ EXCLUDING = {
 @given(text=TEXTS)
 def test_what_is_valid_has_no_violations(schema: dict[str, Any], text: Any) -> None:
     """Whatever was done to the schema to validate faster."""
-    assert _optimized(schema) != schema
+    assert optimized(schema) != schema
     compiled = Schemas({}, response=False).compile(schema)
     for value in (text, [text], {"pattern": text}):
         assert compiled.is_valid(value) is (list(compiled.violations(value)) == [])
@@ -37,13 +38,13 @@ def test_what_is_valid_has_no_violations(schema: dict[str, Any], text: Any) -> N
 def test_other_patterns_stay(pattern: str) -> None:
     """Those that mean something else, or whose characters have a meaning of their own."""
     schema = {"type": "string", "pattern": pattern}
-    assert _optimized(schema) == schema
+    assert optimized(schema) == schema
 
 
 def test_a_schema_with_a_not_of_its_own_stays() -> None:
     """There is one place for it."""
     schema = {"pattern": "^[^a]*$", "not": {"type": "integer"}}
-    assert _optimized(schema) == schema
+    assert optimized(schema) == schema
 
 
 @st.composite
@@ -58,7 +59,7 @@ def _objects(draw: st.DrawFn) -> Any:
 def test_required_properties_are_counted(required: list[str], is_counted: bool, value: Any) -> None:  # noqa: FBT001 -- a case
     """If these are all that are allowed. What is valid stays the same."""
     schema = {"additionalProperties": False, "properties": {"a": {}, "b": {"maximum": 1}}, "required": required}
-    assert ("required" not in _optimized(schema)) is is_counted
+    assert ("required" not in optimized(schema)) is is_counted
     for change in ({}, {"type": "object"}):
         compiled = Schemas({}, response=False).compile(schema | change)
         assert compiled.is_valid(value) is (list(compiled.violations(value)) == [])
@@ -68,7 +69,7 @@ def test_required_properties_are_counted(required: list[str], is_counted: bool, 
 def test_properties_of_other_objects_are_not_counted(more: dict[str, Any]) -> None:
     """Others can be there, or there is another minimum."""
     schema = {"additionalProperties": False, "properties": {"a": {}}, "required": ["a"], **more}
-    assert _optimized(schema) == schema
+    assert optimized(schema) == schema
 
 
 def test_a_pattern_that_needs_backtracking_still_works() -> None:
