@@ -82,7 +82,9 @@ asgi_lifespan = "on"
 # restart.
 preload_app = True
 
-timeout = 30  # seconds after which a worker that does not respond is killed and replaced
+# Seconds after which a worker whose event loop hangs is killed and replaced. Its connections wait for that, but no new
+# ones: the other workers accept them. A body may be silent for as long.
+timeout = 10
 graceful_timeout = _settings.graceful_timeout
 keepalive = 75  # seconds; longer than nginx's 60, so that nginx never sends a request on a closed connection
 backlog = 2048

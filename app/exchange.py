@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from asyncio import CancelledError
-from collections.abc import Coroutine, Generator, Iterable
+from collections.abc import Coroutine, Generator
 from contextvars import copy_context
 from email.utils import formatdate
 from functools import lru_cache
@@ -17,6 +17,7 @@ from typing import Any
 
 from starlette.types import Message, Scope
 
+from app import security_headers
 from app.access_log import CLIENT_CLOSED
 from contract.problems import status_title
 from contract.serving.request_ids import request_id
@@ -96,7 +97,7 @@ class Exchange:
         else:
             raise RuntimeError(f"the application cannot send {message['type']} now")
 
-    def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Make the status line and the headers, and decide how the body is framed (RFC 9112 §6.3)."""
         own: dict[bytes, bytes] = {}
         lines = []
@@ -116,7 +117,7 @@ class Exchange:
         head = b"".join(lines)
         if head.count(b"\n") != len(lines) or not _LINES.fullmatch(head):
             raise ValueError("a header of the response has an invalid name or value")
-        self._head = b"%b%b\r\n" % (_status_line(status), head)
+        self._head = b"%b%b%b\r\n" % (_status_line(status), head, security_headers.lines(headers))
         self._receiver.expect_continue = False  # the client gets no 100 after this (RFC 9110 §10.1.1)
         self.status = status
 

@@ -4,7 +4,7 @@ import re
 
 from starlette.types import Scope
 
-from contract.serving.routing import request_path
+from contract.serving.paths import request_path
 
 HEADER = "X-Forwarded-Prefix"
 MAX_LENGTH = 128  # the contract limits `Location` to 200 characters

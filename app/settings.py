@@ -66,6 +66,14 @@ def _proxies(text: str) -> str:
     return ",".join(networks)
 
 
+def _host_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in text.split(",")) if text else ()
+    for name in names:
+        if not re.fullmatch(r"\.?[a-z0-9_]([a-z0-9_.-]{0,252})", name):
+            raise ValueError("must be a list of host names, separated by commas, such as example.com,.example.org")
+    return names
+
+
 def _whole_number(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
@@ -130,6 +138,18 @@ class Settings:
         _proxies,
         "The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Prefix` are trusted: IP addresses or networks, "
         "separated by commas, or `*`.",
+    )
+    connections_per_ip: int = _setting(
+        "500",
+        _whole_number(0, 65535),
+        "The open connections that one IP address may have to each worker process; more are a 429. 0 means any number. "
+        "It does not apply to the proxies in `FORWARDED_ALLOW_IPS`, nor to Unix sockets.",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        "",
+        _host_names,
+        "The host names that are served, separated by commas; others are a 421. `.example.com` stands for example.com "
+        "and every name below it. Empty means any. IP addresses and localhost are always served.",
     )
     idempotency_hours: int = _setting(
         "24", _whole_number(1, 8760), "The hours for which the response to an `Idempotency-Key` is kept."

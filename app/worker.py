@@ -3,16 +3,12 @@
 Requests that are not valid HTTP (an invalid Content-Length, headers beyond the limits) never reach the application.
 Gunicorn's protocol class responds to them, and has no setting for the format. `X-Forwarded-Prefix` is trusted only from
 the proxies whose `X-Forwarded-Proto` Gunicorn trusts. The access log gets what it needs and nothing more.
+`app.http_guard` decides which parser reads a request, and `app.limits` how long a connection may do what.
 """
 
 import asyncio
-import contextlib
-import fcntl
 import signal
-import socket
-import termios
 import time
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -20,36 +16,37 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.errors import ConfigError
 from gunicorn.workers import gasgi
 
-from app import prefix
+from app import limits, prefix, security_headers
+from app.connections import LimitedProtocol
+from app.drain import accept_all, close_idle
 from app.exchange import Exchange, InOwnContext
+from app.hosts import Hosts
+from app.settings import Settings
 from contract.problems import MEDIA_TYPE, Problem, status_title
 from contract.serving.request_ids import request_id
 
 _DETAILS = {
     400: "The request is not valid HTTP: {reason}.",
+    408: "The request did not arrive in time. Send it again.",
     414: "The URL is longer than this service accepts. Shorten it.",
+    421: "This service does not serve the host in the URL; see its setting ALLOWED_HOSTS.",
+    429: "Too many connections from this IP address. Close some, then try again.",
     431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
 }
 
 _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection that is being opened arrives in that time
 
 
-class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
-    """Gunicorn's HTTP/1.1 protocol, with problem details as errors. The worker knows all open connections."""
+class Protocol(LimitedProtocol):
+    """Gunicorn's HTTP/1.1 protocol, with problem details as errors."""
 
     _exchange: Exchange | None = None
     """The request that is being served."""
 
     def connection_made(self, transport: Any) -> None:
-        """Register the connection."""
-        self.worker.protocols.add(self)
+        """Note both ends of the connection."""
         self._server, self._client = (_endpoint(transport.get_extra_info(name)) for name in ("sockname", "peername"))
         super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Unregister the connection."""
-        self.worker.protocols.discard(self)
-        super().connection_lost(exc)
 
     async def _handle_connection(self) -> None:
         """Serve the connection, then drop the parser, which refers back to this object.
@@ -74,20 +71,9 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         """Return whether the connection ends after this request."""
         return self._will_close(request, False)  # noqa: FBT003 -- Gunicorn's signature
 
-    def _will_close(self, *args: Any) -> bool:
-        """Announce the end of the connection as soon as the worker has been told to stop."""
-        return self.worker.stopping or bool(super()._will_close(*args))
-
-    def close_if_idle(self) -> None:
-        """Close the connection if it is idle and has served a request. A new one may be about to send its first.
-
-        A request that has arrived is served, whether or not it has been read: closing the connection would lose it.
-        """
-        is_idle = self._awaiting_request and not self._request_ready.is_set()
-        if is_idle and self.req_count > 1 and not _has_unread(self.transport.get_extra_info("socket")):
-            self._close_transport()
-
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        if status == 500 and self._body_receiver is not None and self._body_receiver._body_wait_expired:  # noqa: SLF001 -- as Gunicorn's own protocol does
+            status, message = 408, ""
         reason = message.strip().rstrip(".") or status_title(status)
         problem = Problem(status, _DETAILS.get(status, "{reason}.").format(reason=reason))
         body = problem.body()
@@ -101,6 +87,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
             "X-Request-Id": id_,
             "Cache-Control": "no-store",
             "Connection": "close",
+            **security_headers.HEADERS,
             **dict(extra_headers),
         }
         head = f"HTTP/1.1 {status} {problem.title}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
@@ -167,8 +154,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        settings = Settings.from_environ()
+        self.hosts = Hosts(settings.allowed_hosts)
         self.protocols: set[Protocol] = set()
         self.stopping = False
+        self._connections_per_ip = settings.connections_per_ip
+        self._main_loop: asyncio.Task[None] | None = None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -193,22 +184,50 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     async def _serve(self) -> None:
         super().init_signals()
         self.log.begin_worker(self.loop)
+        limits.raise_open_files()
+        self.limits = limits.Limits(self.loop, self.cfg.keepalive, self._connections_per_ip, limits.trusted(self.cfg))
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
         gasgi.ASGIProtocol = Protocol  # there is no setting for it
+        self._tick()
         await super()._serve()
+
+    def _tick(self) -> None:
+        """Once a second, also while the worker stops: look at all connections, and show that the worker is alive."""
+        gasgi.ASGIWorker.notify(self)
+        self.limits.watch(self.protocols)
+        self.loop.call_later(1, self._tick)
 
     def notify(self) -> None:
         """Tell the main process, once a second, that the worker is alive; write lines that could not be written."""
         super().notify()
         self.log.requests.flush()
+        self._main_loop = asyncio.current_task()  # Gunicorn calls this right before it sleeps for a second
 
     def handle_exit_signal(self) -> None:
-        """Stop after a moment, in which all responses announce the end of their connections.
+        """Stop after a moment, in which all responses announce the end of their connections."""
+        if not self.stopping:
+            self.stopping = True
+            self.loop.call_later(_NOTICE_SECONDS, self._stop)
 
-        Gunicorn also closes connections whose last response has announced nothing, and a client may use them just then.
-        """
-        self.stopping = True
-        self.loop.call_later(_NOTICE_SECONDS, super().handle_exit_signal)
+    @property
+    def stops_at_once(self) -> bool:
+        """Whether the worker has been told to stop without waiting for running requests."""
+        return bool(self._quick_shutdown)
+
+    def handle_quit_signal(self) -> None:
+        """Stop at once."""
+        super().handle_quit_signal()
+        self._wake()
+
+    def _stop(self) -> None:
+        super().handle_exit_signal()
+        self._wake()
+
+    def _wake(self) -> None:
+        """End the sleep of Gunicorn's main loop, which then shuts down."""
+        if self._main_loop is not None:
+            self._main_loop.cancel()
+            self._main_loop = None
 
     async def _shutdown(self) -> None:
         """Finish the running requests, and close idle connections.
@@ -216,26 +235,13 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         Accept pending connections first: closing the listeners would reset them. When the whole service stops,
         `app.drain` keeps new connections out of the queue, and those that are being opened get the time to arrive.
         """
+        self._main_loop = None
         listeners = [listener.sock.dup() for listener in self.sockets]
         for server in self.servers:
             server.close()
         await asyncio.sleep(0)  # now the event loop has closed its sockets, and these copies are the last ones
-        pending = [connection for listener in listeners for connection in _accept_all(listener)]
+        pending = [connection for listener in listeners for connection in accept_all(listener)]
         for connection in pending:
             await self.loop.connect_accepted_socket(lambda: Protocol(self), connection)
-        for protocol in list(self.protocols):
-            protocol.close_if_idle()
+        await close_idle(self)
         await super()._shutdown()
-
-
-def _has_unread(connection: Any) -> bool:
-    """Return whether bytes have arrived that nobody has read."""
-    return any(fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4)))
-
-
-def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
-    """Accept pending connections, then close the listener."""
-    listener.settimeout(0)
-    with listener, contextlib.suppress(OSError):
-        while True:
-            yield listener.accept()[0]

@@ -50,8 +50,10 @@ class Body:
     def reader(self, headers: Mapping[bytes, str]) -> BodyReader | None:
         """Return the reader for the media type that the headers announce; None if they announce no body.
 
-        Raise `Problem` (415) for a media type or a charset that the contract does not have.
+        Raise `Problem` (415) for a media type or a charset that the contract does not have, and for a content coding.
         """
+        if b"content-encoding" in headers:
+            _check_coding(headers[b"content-encoding"])
         header = headers.get(b"content-type")
         if header in self._remembered:
             return self._remembered[header]
@@ -91,6 +93,13 @@ class Body:
             return deepcopy(reader.default)
         first = self._readers.find(self._readers.names[0].lower()) if self._readers.names else None
         return deepcopy(first[1].default) or {} if first is not None else {}
+
+
+def _check_coding(header: str) -> None:
+    """Raise `Problem` (415) for a body that is encoded (RFC 9110 §8.4.1, §12.5.3). `identity` means that it is not."""
+    if any(coding.strip().lower() not in ("", "identity") for coding in header.split(",")):
+        detail = f"Content-Encoding must be identity or missing; it is {header[:100]}."
+        raise Problem(415, detail, headers={"Accept-Encoding": "identity"})
 
 
 def check_length(length: str | None, limit: float) -> None:

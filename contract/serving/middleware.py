@@ -16,6 +16,7 @@ from contract.requests.raw import read_headers
 from contract.serving.cache_control import add_cache_control
 from contract.serving.exceptions import Exceptions
 from contract.serving.forwarding import ASKED_BY, ForwardedResponse
+from contract.serving.paths import has_encoded_slash
 from contract.serving.request import Request
 from contract.serving.request_ids import HEADER, begin_request
 from contract.serving.routing import Router
@@ -82,9 +83,8 @@ class ContractMiddleware:
         request_id = begin_request(headers.get(HEADER)).encode()
         forwarded = ForwardedResponse(send, request_id, is_head=is_head)
         try:
-            if (
-                scope["path"].startswith("//") or "\n" in scope["path"]
-            ):  # the routers of Flask and Starlette ignore both
+            # The routers of Flask and Starlette ignore the first two, and decode the third.
+            if scope["path"].startswith("//") or "\n" in scope["path"] or has_encoded_slash(scope):
                 raise not_found(scope["path"])  # noqa: TRY301 -- where every other exception becomes a response
             check_length(headers.get(b"content-length"), self._body_limit)
             await app(scope, limited(receive, self._body_limit), forwarded)

@@ -24,7 +24,9 @@ from contract.serving.request import Interceptor, Request, Target, around
 Handler = Callable[..., Any]
 Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 ApplicationContext = Callable[[], AbstractContextManager[Any]]
-_ALWAYS_READ = frozenset({b"x-request-id", b"accept", b"content-type", b"content-length", b"transfer-encoding"})
+_ALWAYS_READ = frozenset(
+    {b"x-request-id", b"accept", b"content-type", b"content-encoding", b"content-length", b"transfer-encoding"}
+)
 
 
 @dataclass(frozen=True)

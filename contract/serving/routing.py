@@ -9,6 +9,7 @@ from contract.problems import Problem
 from contract.requests.raw import are_too_long
 from contract.responses.response import Response
 from contract.serving.exceptions import method_not_allowed
+from contract.serving.paths import has_encoded_slash, request_path, restored, split_path
 from contract.serving.request import Request, Target
 from contract.spec.operations import Route
 
@@ -83,6 +84,8 @@ class Router:
         """Return the target and the raw values of the path's parameters; None if the contract has no such path."""
         if are_too_long(scope["headers"]):
             return self._headers_too_long, ()
+        if has_encoded_slash(scope):
+            return self._match_segments(scope)
         path = request_path(scope)
         targets = self._fixed.get(path)
         if targets is not None:
@@ -92,11 +95,10 @@ class Router:
                 return targets.find(scope["method"]), match.groups()
         return None
 
-
-def request_path(scope: Scope) -> str:
-    """Return the decoded path of a request below the `root_path` that the application is mounted at (ASGI)."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("/", ""):
-        return path[len(root) :]
-    return path
+    def _match_segments(self, scope: Scope) -> tuple[Target, tuple[str, ...]] | None:
+        """Match a path with encoded slashes: only a parameter can have one, because no template has."""
+        path = split_path(scope)
+        for fullmatch, targets in self._templates:
+            if match := fullmatch(path):
+                return targets.find(scope["method"]), tuple(map(restored, match.groups()))
+        return None

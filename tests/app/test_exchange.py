@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app import security_headers
 from app.exchange import Exchange, InOwnContext
 from app.log_formats import Served
 
@@ -146,13 +147,17 @@ def test_a_response_has_server_and_date() -> None:
     connection.must_close = True
     assert not connection.serve(_sending(_start(200, LENGTH, (b"date", b"now"), (b"x-a", b"b")), _body(b"abc")))
     expected = (
-        b"HTTP/1.1 200 OK\r\nx-a: b\r\nContent-Length: 3\r\n" + SERVER + b"Date: now\r\nConnection: close\r\n\r\nabc"
+        b"HTTP/1.1 200 OK\r\nx-a: b\r\nContent-Length: 3\r\n"
+        + SERVER
+        + b"Date: now\r\nConnection: close\r\n"
+        + security_headers.lines([])
+        + b"\r\nabc"
     )
     assert connection.written == expected
     other = _Connection()
     other.serve(_sending(_start(404, LENGTH), _body(b"abc")))
     assert other.written.startswith(b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n" + SERVER + b"Date: ")
-    assert b" GMT\r\n\r\nabc" in other.written
+    assert b" GMT\r\n" + security_headers.lines([]) + b"\r\nabc" in other.written
 
 
 @pytest.mark.parametrize(

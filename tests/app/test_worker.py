@@ -14,7 +14,10 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.errors import ConfigError
 
+from app import drain
+from app.security_headers import HEADERS
 from app.worker import Protocol, Worker, _endpoint
+from tests.app.serving import fake_worker, listening
 from tests.support import MADE_REQUEST_ID
 
 
@@ -24,6 +27,7 @@ class _Recording(Protocol):
     def __init__(self) -> None:
         self.written = b""
         self._closed = True
+        self._body_receiver = None
 
     def _safe_write(self, data: bytes) -> None:
         self.written += data
@@ -66,6 +70,7 @@ def test_an_error_of_the_server_is_a_problem(status: int, message: str, title: s
         "Content-Type": "application/problem+json",
         "Cache-Control": "no-store",
         "Connection": "close",
+        **HEADERS,
     }
 
 
@@ -139,24 +144,7 @@ class _Tracked(Protocol):
 
 
 def _worker() -> SimpleNamespace:
-    """Return what a protocol uses of its worker."""
-    log = getLogger("tests")
-    log.access_log_enabled = False  # type: ignore[attr-defined]  # Gunicorn's loggers have it
-    config = Config()
-    config.set("asgi_disconnect_grace_period", 0)  # or a timer keeps each for 3 seconds
-    return SimpleNamespace(
-        cfg=config,
-        log=log,
-        asgi=_application,
-        loop=asyncio.get_running_loop(),
-        nr_conns=0,
-        nr=0,
-        state={},
-        max_requests=2**63,
-        alive=True,
-        stopping=False,
-        protocols=set(),
-    )
+    return fake_worker(_application)
 
 
 async def _serve_and_disconnect(times: int, requests: int) -> None:
@@ -182,7 +170,6 @@ def test_nothing_of_a_connection_stays_in_memory() -> None:
 
     No context variable of one request is visible in the next.
     """
-    Protocol._check_h1c_protocol_available()
     _Tracked.made = []
     gc.disable()
     try:
@@ -195,7 +182,6 @@ def test_nothing_of_a_connection_stays_in_memory() -> None:
 @pytest.mark.parametrize("read", [False, True], ids=["before it is read", "after it was read"])
 def test_a_request_that_has_arrived_is_served_when_the_worker_stops(read: bool) -> None:  # noqa: FBT001 -- a case
     """The connection was idle until then. An idle connection is closed."""
-    Protocol._check_h1c_protocol_available()
     _Tracked.made = []
     asyncio.run(_stop_when_a_request_arrives(read=read))
 
@@ -214,11 +200,11 @@ async def _stop_when_a_request_arrives(*, read: bool) -> None:
         protocol.data_received(request)
     else:
         os.write(writer.get_extra_info("socket").fileno(), request)
-    protocol.close_if_idle()
+    protocol.close_if_idle(1)
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
     while not protocol._awaiting_request:  # noqa: ASYNC110
         await asyncio.sleep(0)
-    protocol.close_if_idle()
+    protocol.close_if_idle(1)
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
@@ -227,15 +213,60 @@ async def _stop_when_a_request_arrives(*, read: bool) -> None:
 
 def test_a_worker_announces_the_end_of_connections_before_it_closes_them() -> None:
     """It serves for a moment after SIGTERM: a client that uses a connection just then gets its response."""
-    Protocol._check_h1c_protocol_available()
     _Tracked.made = []
     asyncio.run(_use_a_connection_after_sigterm())
+
+
+def test_an_idle_connection_can_be_used_once_more_while_the_worker_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response announces its end. One that nobody uses is closed a moment later, and a new one after that."""
+    monkeypatch.setattr(drain, "_GRACE_SECONDS", ((0.3, 1), (0.3, 0)))
+    asyncio.run(_use_a_connection_while_the_worker_stops())
+
+
+async def _use_a_connection_while_the_worker_stops() -> None:
+    worker = _worker()
+    request, ended = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", []
+    async with listening(worker) as connect:
+        used, idle, new = [await connect() for _ in range(3)]
+        for reader, writer in (used, idle):
+            writer.write(request)
+            assert b"Connection: close" not in await reader.readuntil(b"\r\n\r\n")
+        worker.stopping, worker.stops_at_once = True, False
+        closing = asyncio.create_task(drain.close_idle(worker))
+        await asyncio.sleep(0)
+        used[1].write(request)
+        assert b"Connection: close" in await used[0].readuntil(b"\r\n\r\n")
+        for name, (reader, _) in (("used", used), ("idle", idle), ("new", new)):
+            assert await reader.read() == b""
+            ended.append(name)
+        await closing
+    assert ended == ["used", "idle", "new"]
+
+
+def test_a_signal_to_stop_wakes_the_worker() -> None:
+    """Gunicorn looks once a second whether it has to end."""
+    worker = Worker.__new__(Worker)
+    worker.log = SimpleNamespace(requests=SimpleNamespace(flush=lambda: None))
+    worker.tmp = SimpleNamespace(notify=lambda: None)
+    worker.alive, worker.stopping, worker._main_loop = True, False, None
+
+    async def main_loop() -> None:
+        worker.loop = asyncio.get_running_loop()
+        worker.notify()
+        worker.handle_exit_signal()
+        worker.handle_exit_signal()  # the main process repeats it
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        worker._stop()  # it is not woken again
+
+    asyncio.run(main_loop())
+    assert not worker.alive
 
 
 async def _use_a_connection_after_sigterm() -> None:
     fake = _worker()
     worker = Worker.__new__(Worker)
-    worker.loop, worker.alive, worker.stopping = fake.loop, True, False
+    worker.loop, worker.alive, worker.stopping, worker._main_loop = fake.loop, True, False, None
     server = await fake.loop.create_server(lambda: _Tracked(fake), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -135,3 +135,21 @@ def test_a_merge_patch_is_only_taken_by_patch(client: ContractClient) -> None:
             method, path, content=b'{"name":"y"}', headers={"Content-Type": "application/merge-patch+json"}
         )
         assert response.status_code == 415
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "x", "GZIP,GZIP"])
+@each_writing_operation
+def test_an_encoded_body_is_415(client: ContractClient, operation: SpecifiedOperation, coding: str) -> None:
+    """RFC 9110 §15.5.16: the response says what would do, and does not have the `Accept` of a wrong media type."""
+    media_type = MEDIA_TYPES[str(operation)].partition(",")[0]
+    headers = [("Content-Type", media_type.encode()), ("Content-Encoding", coding.encode())]
+    response = client.exchange(operation.method, PATHS[operation.path], headers, [b"x"])
+    detail = f"Content-Encoding must be identity or missing; it is {coding}."
+    assert_problem(response, 415, detail, headers={"Accept-Encoding": "identity"})
+    assert "Accept" not in response.headers
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_identity_is_no_coding(client: ContractClient, coding: str) -> None:
+    """RFC 9110 §12.5.3."""
+    assert client.post("/items", json={"name": "x"}, headers={"Content-Encoding": coding}).status_code == 201

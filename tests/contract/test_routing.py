@@ -2,14 +2,16 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from contract.responses.response import Response
+from contract.serving.paths import request_path
 from contract.serving.request import Request, Target
-from contract.serving.routing import Router, request_path
+from contract.serving.routing import Router
 from contract.spec.operations import Route, operations, routes
-from tests.support import ALLOW, PATHS, specification
+from tests.support import ALLOW, PATHS, ContractClient, specification
 from tests.support import operations as specified
 
 JSON_OK = {"200": {"description": "x", "content": {"application/json": {}}}}
@@ -85,6 +87,41 @@ def test_routes_are_below_the_base_path() -> None:
 def test_the_path_of_a_request_is_below_the_root_path(path: str, root: str, expected: str) -> None:
     """Whole segments count: /shopping is not below /shop."""
     assert request_path({"path": path, "root_path": root}) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "root", "template", "texts"),
+    [
+        (b"/items/a%2Fb", "", "/items/{id}", ("a/b",)),
+        (b"/items/%31%2f", "", "/items/{id}", ("1/",)),
+        (b"/items/a%252Fb%2F", "", "/items/{id}", ("a%2Fb/",)),
+        (b"/items/%2F/parts/%ff", "", "/items/{id}/parts/{part}", ("/", "\udcff")),
+        (b"/shop/items/%2F", "/shop", "/items/{id}", ("/",)),
+        (b"/items/%2F?x=1", "", "/items/{id}", ("/",)),
+        (b"/items%2F1", "", None, ()),
+        (b"/items%2fnew", "", None, ()),
+        (b"%2Fitems/1", "", None, ()),
+        (b"/shop%2Fitems/%2F", "/shop", None, ()),
+    ],
+)
+def test_an_encoded_slash_separates_nothing(
+    raw_path: bytes, root: str, template: str | None, texts: tuple[str, ...]
+) -> None:
+    """RFC 3986 §2.4: segments are split before they are decoded, so it is part of a parameter."""
+    declared = _paths("/items", "/items/new", "/items/{id}", "/items/{id}/parts/{part}")
+    router = Router((route, {"GET": _Named(route)}) for route in routes(declared))
+    path = unquote(raw_path.partition(b"?")[0].decode())
+    match = router.match({"path": path, "raw_path": raw_path, "root_path": root, "method": "GET", "headers": []})
+    assert (template, texts) == (None, ()) if match is None else (match[0].path, match[1]) == (template, texts)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/items/%31", 200), ("/items%2F1", 404), ("/items%2f1", 404), ("/ui%2Findex.html", 404)]
+)
+def test_encoded_slashes_of_requests(client: ContractClient, path: str, status: int) -> None:
+    """Operations and pages alike."""
+    client.create()
+    assert client.get(path).status_code == status
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import random
+import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,10 +42,8 @@ class Writer(threading.Thread):
             self._write()
 
     def _write(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        try:
-            connection.connect()
-        except OSError:
+        connection = self._connect()
+        if connection is None:
             self.tally.refused += 1
             self.stop.wait(0.01)
             return
@@ -60,13 +60,53 @@ class Writer(threading.Thread):
             else:
                 self.tally.other.append(response.status)
         finally:
-            connection.close()
+            self._release(connection)
+
+    def _connect(self) -> http.client.HTTPConnection | None:
+        """Return an open connection; None if it is refused."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        try:
+            connection.connect()
+        except OSError:
+            return None
+        return connection
+
+    def _release(self, connection: http.client.HTTPConnection) -> None:
+        """End the use of a connection."""
+        connection.close()
+
+
+class KeptWriter(Writer):
+    """Keeps its connection until the service announces or does its end, and pauses for up to 20 ms in between."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self._kept: http.client.HTTPConnection | None = None
+        self._random = random.Random(id(self))
+
+    def run(self) -> None:
+        """Write until stopped."""
+        super().run()
+        if self._kept is not None:
+            self._kept.close()
+
+    def _connect(self) -> http.client.HTTPConnection | None:
+        kept, self._kept = self._kept, None
+        self.stop.wait(self._random.uniform(0, 0.02))
+        if kept is not None and kept.sock is not None:
+            if not select.select([kept.sock], [], [], 0)[0]:
+                return kept
+            kept.close()  # every client looks, before it sends, whether the connection was closed in the meantime
+        return super()._connect()
+
+    def _release(self, connection: http.client.HTTPConnection) -> None:
+        self._kept = connection
 
 
 @contextmanager
-def load(port: int, clients: int = 4) -> Iterator[list[Writer]]:
+def load(port: int, clients: int = 4, kind: type[Writer] = Writer) -> Iterator[list[Writer]]:
     """Run this number of writers."""
-    writers = [Writer(port) for _ in range(clients)]
+    writers = [kind(port) for _ in range(clients)]
     for writer in writers:
         writer.start()
     try:

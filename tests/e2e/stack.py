@@ -178,6 +178,12 @@ def service(folder: Path, *, root: Path = ROOT, prefix: Sequence[str] = (), **se
         yield running
 
 
+def workers(gunicorn: Running) -> set[int]:
+    """Return the process ids of the service's workers."""
+    pid = gunicorn.process.pid
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
 def nginx_program() -> str:
     """Return the path of nginx; skip the test if it is not installed."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")

@@ -4,6 +4,7 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,14 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from app.security_headers import HEADERS
 from app.settings import ROOT
 from tests.e2e.load import created, finish, load, total
-from tests.e2e.stack import Response, Running, ask, free_port, post, send, service, wait_until
+from tests.e2e.stack import SECONDS, Response, Running, ask, edge, free_port, post, send, service, wait_until, workers
 
-
-def _workers(gunicorn: Running) -> set[int]:
-    pid = gunicorn.process.pid
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+JSON_POST = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 def _stored(folder: Path) -> set[int]:
@@ -72,11 +71,11 @@ def test_sighup_under_load_replaces_all_workers_and_loses_nothing(tmp_path: Path
     """After each of three reloads the workers are new; every request is a 201, and no connection is refused."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         for round_ in range(1, 4):
-            before = _workers(gunicorn)
+            before = workers(gunicorn)
             count = created(writers)
             gunicorn.process.send_signal(signal.SIGHUP)
             wait_until(
-                lambda old=before: len(_workers(gunicorn)) == 2 and not old & _workers(gunicorn),  # type: ignore[misc]
+                lambda old=before: len(workers(gunicorn)) == 2 and not old & workers(gunicorn),  # type: ignore[misc]
                 f"reload {round_} done",
             )
             wait_until(lambda least=count + 50: created(writers) > least, "50 more items written")  # type: ignore[misc]
@@ -90,10 +89,10 @@ def test_a_killed_worker_is_replaced_and_no_acknowledged_write_is_lost(tmp_path:
     """After `kill -9` of both workers, new ones start, and every acknowledged item is in the database."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         wait_until(lambda: created(writers) > 100, "100 items written")
-        before = _workers(gunicorn)
+        before = workers(gunicorn)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: len(_workers(gunicorn) - before) == 2, "two other workers")
+        wait_until(lambda: len(workers(gunicorn) - before) == 2, "two other workers")
         count = created(writers)
         wait_until(lambda: created(writers) > count + 100, "100 more items written")
         finish(writers)
@@ -106,7 +105,7 @@ def test_killing_the_whole_service_loses_no_acknowledged_write(tmp_path: Path) -
     """After `kill -9` of all processes and a new start, every acknowledged item can be read."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         wait_until(lambda: created(writers) > 100, "100 items written")
-        for pid in [gunicorn.process.pid, *_workers(gunicorn)]:
+        for pid in [gunicorn.process.pid, *workers(gunicorn)]:
             os.kill(pid, signal.SIGKILL)
         gunicorn.process.wait()
         finish(writers)
@@ -154,7 +153,7 @@ def post_fork(server, worker):
 def test_eight_workers_create_the_database_once(tmp_path: Path) -> None:
     """All workers start at the same time without a database, and all of them serve."""
     with service(tmp_path, WEB_CONCURRENCY="8") as gunicorn:
-        wait_until(lambda: len(_workers(gunicorn)) == 8, "eight workers")
+        wait_until(lambda: len(workers(gunicorn)) == 8, "eight workers")
         assert {ask(gunicorn.port, "GET", "/items").body for _ in range(40)} == {b"[]\n"}
         assert "Traceback" not in gunicorn.err.read_text()
 
@@ -174,6 +173,11 @@ def test_eight_workers_create_the_database_once(tmp_path: Path) -> None:
         (b"GET /items HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 9000 + b"\r\n\r\n", 431, "Send fewer or shorter"),
         (b"GET /items HTTP/1.1\r\nHost: x\r\n" + b"X-Many: a\r\n" * 100 + b"\r\n", 431, "Send fewer or shorter"),
         (b"POST /items HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "not valid HTTP"),
+        (b"POST /items HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, "chunked"),
+        (b"GET /items HTTP/1.1\r\n\r\n", 400, "Host is missing"),
+        (b"GET /items HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400, "Duplicate Host"),
+        (b"GET /items HTTP/1.1\r\nHost: x\r\nX-A: a\r\n b\r\n\r\n", 400, "not valid HTTP"),
+        (JSON_POST + b"Content-Length: 18446744073709551629\r\n\r\n" + b'{"name": "a"}', 413, "65536 bytes"),
     ],
 )
 def test_invalid_http_gets_a_problem(gunicorn: Running, request_bytes: bytes, status: int, detail: str) -> None:
@@ -183,6 +187,48 @@ def test_invalid_http_gets_a_problem(gunicorn: Running, request_bytes: bytes, st
     assert response.json()["status"] == status
     assert detail in response.json()["detail"]
     assert response["X-Request-Id"]
+
+
+def test_a_head_that_does_not_end_is_not_stored(gunicorn: Running) -> None:
+    """The service refuses it after some kilobytes, and reads no more: 100 MiB would need no second."""
+    head = b"GET /" + b"a" * (100 << 20)
+    with (
+        socket.create_connection(("127.0.0.1", gunicorn.port), timeout=SECONDS) as connection,
+        pytest.raises(OSError, match=r"reset|Broken pipe"),
+    ):
+        connection.sendall(head)
+
+
+def test_a_client_may_close_its_sending_side(gunicorn: Running) -> None:
+    """After a whole request it gets the response (RFC 9112 §9.6)."""
+    with socket.create_connection(("127.0.0.1", gunicorn.port), timeout=SECONDS) as connection:
+        connection.sendall(JSON_POST + b'Content-Length: 13\r\n\r\n{"name": "a"}')
+        connection.shutdown(socket.SHUT_WR)
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert response.startswith(b"HTTP/1.1 201 Created\r\n")
+    assert b"\r\nConnection: close\r\n" in response
+
+
+@pytest.mark.parametrize("path", ["/items", "/items/x", "/ui/", "/nope", "/bad?\xff"])
+def test_every_response_has_the_security_headers_once(gunicorn: Running, tmp_path: Path, path: str) -> None:
+    """With nginx and without, from the contract's operations, pages and the server."""
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1")
+    with edge(tmp_path, gunicorn.port) as nginx:
+        for port in (gunicorn.port, nginx.port):
+            response = send(port, request)
+            policy = response["Content-Security-Policy"]
+            assert policy == HEADERS["Content-Security-Policy"] or path == "/ui/"
+            assert {name: response[name] for name in HEADERS} == {**HEADERS, "Content-Security-Policy": policy}
+
+
+def test_other_hosts_are_not_served(tmp_path: Path) -> None:
+    """ALLOWED_HOSTS protects from DNS rebinding. Health checks use IP addresses."""
+    with service(tmp_path, ALLOWED_HOSTS="example.com, .example.org") as gunicorn:
+        statuses = {
+            host: ask(gunicorn.port, "GET", "/items", headers={"Host": host}).status
+            for host in ("example.com", "api.example.org:80", f"127.0.0.1:{gunicorn.port}", "evil.example")
+        }
+    assert list(statuses.values()) == [200, 200, 200, 421]
 
 
 def test_content_length_ends_the_body(gunicorn: Running) -> None:

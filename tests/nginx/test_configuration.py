@@ -14,7 +14,9 @@ import yaml
 
 from app import edge
 from app.pages import CONTENT_SECURITY_POLICY
+from app.security_headers import HEADERS, POLICY
 from contract.problems import status_title
+from tests.docs import markdown
 from tests.e2e.stack import NGINX_CONF, ROOT, configure, free_port
 from tests.support import ALLOW, PATHS, resolve, schema_errors, specification
 
@@ -310,3 +312,20 @@ def test_the_compose_file_waits_for_both_to_finish(gunicorn: dict[str, Any]) -> 
     grace = {name: seconds(services[name]["stop_grace_period"]) for name in ("web", "nginx")}
     assert grace["web"] > gunicorn["graceful_timeout"]
     assert grace["nginx"] > seconds(value("worker_shutdown_timeout", file="nginx.conf"))
+
+
+def test_the_service_has_the_same_security_headers() -> None:
+    """With the same values, so that a response is the same with nginx and without; docs/http.md lists them."""
+    added = {
+        inner.arguments[0]: inner.arguments[1]
+        for path, inner in everything()
+        if path.name == "security-headers.conf" and inner.name == "add_header"
+    }
+    own = {"X-Request-Id", "Strict-Transport-Security", "Content-Security-Policy"}  # their values are variables
+    assert added.keys() - {"X-Request-Id", "Strict-Transport-Security"} == HEADERS.keys()
+    assert {name: added[name] for name in added.keys() - own} == {name: HEADERS[name] for name in HEADERS.keys() - own}
+    assert POLICY in (NGINX_CONF / "http.d" / "response-headers.conf").read_text()
+    hidden = {inner.arguments[0] for _, inner in everything() if inner.name == "proxy_hide_header"}
+    assert HEADERS.keys() - hidden == {"Content-Security-Policy"}  # nginx sends its own only if there is none
+    rows = markdown.table(markdown.read("docs/http.md"), "Security headers")
+    assert {markdown.spans(name)[0]: markdown.spans(value)[0] for name, value in rows} == HEADERS

@@ -143,6 +143,7 @@ ASK: dict[str, Callable[[ContractClient], httpx.Response]] = {
     "PreconditionFailed": _precondition_failed,
     "ContentTooLarge": lambda client: client.post("/items", json={"name": "x" * 65536}),
     "UnsupportedMediaType": lambda client: client.post("/items", content=b"x", headers={"Content-Type": "text/plain"}),
+    "UnsupportedContentCoding": lambda client: client.post("/items", json={}, headers={"Content-Encoding": "gzip"}),
 }
 
 

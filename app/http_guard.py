@@ -1,0 +1,126 @@
+"""Guards Gunicorn's C parser, and checks of each request what neither of Gunicorn's parsers does.
+
+`gunicorn_h1c` is fast, but lenient: it stores a head without a limit until its end arrives, continues header lines
+(obs-fold), ends lines with LF alone, and calculates with 64 bits in `Content-Length` and chunk sizes. So it parses only
+ordinary requests, whose head arrives as a whole.
+Gunicorn's Python parser is strict and bounds what it stores; it parses every other request, from its first byte.
+"""
+
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from gunicorn.asgi.parser import InvalidHeader, InvalidRequestLine, PythonProtocol, UnsupportedTransferCoding
+from gunicorn.asgi.protocol import ASGIProtocol
+
+from app.hosts import Hosts, MisdirectedError
+
+_MAX_LENGTH_DIGITS = 18
+# RFC 9112 §3.2.2; the host is never empty (RFC 9110 §4.2.1), and user information is an error (§4.2.4)
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/@]+)(/.*)?")
+_OTHER_FORMS = {"CONNECT": re.compile(rb"[^/]+"), "OPTIONS": re.compile(rb"\*")}
+
+
+class UnusualRequestError(Exception):
+    """The C parser has found a request that it must not parse."""
+
+
+class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
+    """Gunicorn's HTTP/1.1 protocol with two parsers, one for ordinary requests and one for all others."""
+
+    _callback_parser: Any
+    _has_partial_head = False
+    """Whether the strict parser has the beginning of a request, without the end of its head."""
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Parse what has arrived. A request that the C parser must not parse goes to the strict one as a whole."""
+        is_new = not (self._has_partial_head or self._request_ready.is_set())
+        if is_new and self._callback_parser.__class__ is PythonProtocol:
+            self._setup_callback_parser()  # the request before this one was unusual
+        try:
+            if is_new:
+                _refuse_unusual_lines(data)
+            return bool(ASGIProtocol._feed_callback_parser(self, data))  # noqa: SLF001 -- super() would be slower
+        except UnusualRequestError:
+            self._callback_parser = _strict_parser(self)
+            self._has_partial_head = True
+            return self._feed_callback_parser(data)
+        except MisdirectedError:
+            self._send_error_response(421, "")
+            self._close_transport()
+            return False
+
+    def _on_headers_complete(self) -> bool:
+        """Check the head of a request."""
+        parser = self._callback_parser
+        if parser.__class__ is not PythonProtocol:
+            _refuse_unusual_headers(parser)
+        ASGIProtocol._on_headers_complete(self)  # noqa: SLF001 -- super() would be slower
+        self._has_partial_head = False
+        _check(self._current_request, self.worker.hosts)
+        return False
+
+
+def _refuse_unusual_lines(data: bytes) -> None:
+    """Raise `UnusualRequestError` unless there is a whole head, and no line of it ends with LF alone.
+
+    The C parser refuses CR alone.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0 or data.count(b"\n", 0, end) != data.count(b"\r", 0, end):
+        raise UnusualRequestError
+
+
+def _refuse_unusual_headers(parser: Any) -> None:
+    """Raise `UnusualRequestError` if the head that the C parser has just read needs the strict parser."""
+    if parser.is_chunked or parser.get_header(b"") is not None:  # the C parser's name for a continued line
+        raise UnusualRequestError
+    if parser.content_length is not None and len(parser.get_header(b"content-length")) > _MAX_LENGTH_DIGITS:
+        raise UnusualRequestError
+
+
+def _strict_parser(protocol: GuardedProtocol) -> PythonProtocol:
+    """Return Gunicorn's Python parser with the limits of the configuration, for this protocol's callbacks."""
+    cfg = protocol.cfg
+    return PythonProtocol(
+        on_headers_complete=protocol._on_headers_complete,  # noqa: SLF001 -- as Gunicorn does
+        on_body=protocol._on_body,  # noqa: SLF001 -- as Gunicorn does
+        on_message_complete=protocol._on_message_complete,  # noqa: SLF001 -- as Gunicorn does
+        limit_request_line=cfg.limit_request_line,
+        limit_request_fields=cfg.limit_request_fields,
+        limit_request_field_size=cfg.limit_request_field_size,
+        permit_unconventional_http_method=cfg.permit_unconventional_http_method,
+        permit_unconventional_http_version=cfg.permit_unconventional_http_version,
+    )
+
+
+def _check(request: Any, hosts: Hosts) -> None:
+    """Check the target, the host and the transfer coding. Raise Gunicorn's errors, or `MisdirectedError`."""
+    if request.raw_path[:1] != b"/":
+        _use_absolute_form(request)
+    for name, host in request.headers_bytes:  # a second one is refused by both parsers
+        if name == b"host":
+            if host not in hosts.remembered:
+                hosts.check(host)
+            break
+    else:
+        if request.version >= (1, 1):
+            raise InvalidHeader("Host is missing")  # RFC 9112 §3.2
+    if request.chunked:
+        codings = b",".join(value for name, value in request.headers_bytes if name == b"transfer-encoding")
+        if codings.lower() != b"chunked":
+            raise UnsupportedTransferCoding("The only Transfer-Encoding here is chunked")
+
+
+def _use_absolute_form(request: Any) -> None:
+    """Serve `GET http://host/path` as `GET /path` with this host, whatever `Host` says (RFC 9112 §3.2.2)."""
+    absolute = _ABSOLUTE.fullmatch(request.raw_path)
+    if absolute is None:
+        other = _OTHER_FORMS.get(request.method)
+        if other is None or not other.fullmatch(request.raw_path):
+            raise InvalidRequestLine("Invalid request target")
+        return
+    host, path = absolute[1], absolute[2] or b"/"
+    request.raw_path, request.path = path, unquote_to_bytes(path).decode("utf-8", "replace")
+    headers = request.headers_bytes
+    request.headers_bytes = [(name, host if name == b"host" else value) for name, value in headers]
