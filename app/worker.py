@@ -43,7 +43,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
     def connection_made(self, transport: Any) -> None:
         """Register the connection."""
         self.worker.protocols.add(self)
-        self._server, self._client = (_address(transport.get_extra_info(name)) for name in ("sockname", "peername"))
+        self._server, self._client = (_endpoint(transport.get_extra_info(name)) for name in ("sockname", "peername"))
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -129,7 +129,7 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
                     return str(value.rpartition(b",")[2].strip().decode("latin-1"))
         return str(self._client[0]) if self._client else ""
 
-    def _build_http_scope(self, request: Any, *_addresses: Any) -> dict[str, Any]:
+    def _build_http_scope(self, request: Any, *_endpoints: Any) -> dict[str, Any]:
         """Build the ASGI scope. `_forwarded_trust` is empty for clients that are not trusted proxies."""
         scope = {
             "type": "http",
@@ -155,8 +155,8 @@ class Protocol(gunicorn_protocol.ASGIProtocol):  # type: ignore[misc]  # Gunicor
         return False
 
 
-def _address(name: Any) -> tuple[str, int | None] | None:
-    """Return the address of a socket as ASGI has it: host and port, the path of a Unix socket, or nothing."""
+def _endpoint(name: Any) -> tuple[str, int | None] | None:
+    """Return the end of a connection as ASGI has it: host and port, the path of a Unix socket, or nothing."""
     if isinstance(name, str):
         return (name, None) if name else None
     return (name[0], name[1]) if name else None

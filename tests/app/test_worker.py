@@ -14,7 +14,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.errors import ConfigError
 
-from app.worker import Protocol, Worker, _address
+from app.worker import Protocol, Worker, _endpoint
 from tests.support import MADE_REQUEST_ID
 
 
@@ -101,7 +101,7 @@ def test_the_usual_configuration_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "address"),
+    ("name", "endpoint"),
     [
         (("127.0.0.1", 1), ("127.0.0.1", 1)),
         (("::1", 1, 0, 0), ("::1", 1)),
@@ -110,9 +110,9 @@ def test_the_usual_configuration_is_accepted() -> None:
         (None, None),
     ],
 )
-def test_an_address_is_as_asgi_has_it(name: Any, address: Any) -> None:
+def test_an_end_of_a_connection_is_as_asgi_has_it(name: Any, endpoint: Any) -> None:
     """Host and port for TCP, the path of a Unix socket."""
-    assert _address(name) == address
+    assert _endpoint(name) == endpoint
 
 
 _receive: ContextVar[Any] = ContextVar("receive")
