@@ -10,7 +10,6 @@ import itertools
 import json
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
@@ -242,8 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.costly", description=__doc__)
     parser.add_argument("--top", type=int, default=10, help="how many are printed")
     options = parser.parse_args()
-    defaults = replace(SERVICE, environment={"ACCESS_LOG": "on", "LOG_LEVEL": "info"})
-    with copy() as database, serve(defaults, database, workers=1) as server:
+    with copy() as database, serve(SERVICE, database, workers=1) as server:
         connection = Connection(server)
         connection.cost(ORDINARY, ORDINARY_COUNT, 1)
         usual, _ = connection.cost(ORDINARY, ORDINARY_COUNT, ROUNDS)

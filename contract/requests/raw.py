@@ -23,15 +23,18 @@ def is_unicode(text: str) -> bool:
 def query_values(query_string: bytes) -> dict[str, list[str]]:
     """Return the raw values of a query string by name (WHATWG URL §5.1); raise UnicodeDecodeError if not UTF-8."""
     values: dict[str, list[str]] = {}
-    for pair in query_string.split(b"&"):
-        if pair:
-            name, _, value = pair.replace(b"+", b" ").partition(b"=")
-            values.setdefault(_decoded(name), []).append(_decoded(value))
+    query_string = query_string.replace(b"+", b" ")
+    if b"%" in query_string:
+        for encoded in query_string.split(b"&"):
+            if encoded:
+                left, _, right = encoded.partition(b"=")
+                values.setdefault(unquote_to_bytes(left).decode(), []).append(unquote_to_bytes(right).decode())
+    else:
+        for pair in query_string.decode().split("&"):
+            if pair:
+                name, _, value = pair.partition("=")
+                values.setdefault(name, []).append(value)
     return values
-
-
-def _decoded(text: bytes) -> str:
-    return (unquote_to_bytes(text) if b"%" in text else text).decode()
 
 
 def are_too_long(headers: RawHeaders) -> bool:

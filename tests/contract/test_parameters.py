@@ -4,6 +4,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract.connexion_internals import argument_name
 from contract.requests.raw import is_unicode, query_values, read_headers
@@ -129,6 +131,12 @@ def test_a_query_that_is_not_utf_8_is_an_error(query: bytes) -> None:
     """Nothing is replaced in silence."""
     with pytest.raises(UnicodeDecodeError):
         query_values(query)
+
+
+@given(query=st.text(st.sampled_from("ab=&+é"), max_size=12).map(str.encode))
+def test_an_escape_changes_nothing_elsewhere(query: bytes) -> None:
+    """A query without any is decoded at once."""
+    assert query_values(query + b"&z=%7A") == query_values(query) | {"z": ["z"]}
 
 
 @pytest.mark.parametrize(
