@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,18 @@ import pytest
 from tests.e2e.stack import ROOT, wait_until
 
 NGINX = """
-trap 'echo reload >>"$PREFIX/reloads"' HUP
-echo $$ >"$PREFIX/nginx.pid"
-echo "$@" >"$PREFIX/arguments"
-while :; do sleep 0.05; done
+import os, signal, sys, time
+from pathlib import Path
+
+folder = Path(os.environ["PREFIX"])
+def count(*_):
+    with (folder / "reloads").open("a") as reloads:
+        reloads.write("reload\\n")
+signal.signal(signal.SIGHUP, count)
+(folder / "nginx.pid").write_text(str(os.getpid()))
+(folder / "arguments").write_text(" ".join(sys.argv[1:]) + "\\n")
+while True:
+    time.sleep(0.05)
 """
 """A program that counts the signals it gets."""
 
@@ -25,7 +34,7 @@ while :; do sleep 0.05; done
 def started(folder: Path, **settings: str) -> Iterator[Path]:
     """Run the script with that program, and return its list of servers."""
     environment = {**os.environ, "SOCKETS": str(folder), "PREFIX": str(folder), **settings}
-    command = [str(ROOT / "containers" / "nginx.sh"), "bash", "-c", NGINX, "nginx", "-p", f"{folder}/"]
+    command = [str(ROOT / "containers" / "nginx.sh"), sys.executable, "-c", NGINX, "-p", f"{folder}/"]
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         wait_until((folder / "arguments").exists, "nginx running")
