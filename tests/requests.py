@@ -110,6 +110,8 @@ def by_hand(draw: st.DrawFn) -> Sent:
         good = MEDIA_TYPES[method == "PATCH"]
         media_type = draw(st.one_of(st.just(good), st.just(good), st.sampled_from(MEDIA_TYPES)))
         headers += draw(st.sampled_from([[(b"content-type", media_type.encode())]] * 9 + [[]]))
+        if draw(st.integers(0, 29)) == 0:
+            headers.append((b"content-encoding", draw(st.sampled_from([b"gzip", b"identity"]))))
     return Sent(method, target.encode(), tuple(headers), body, length=draw(st.booleans()))
 
 
