@@ -270,8 +270,11 @@ def prism(folder: Path, document: Path, upstream: int) -> Iterator[Running]:
     port = free_port()
     environment = {**os.environ, "PATH": f"{ROOT / '.venv-tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     command = [str(program), "proxy", "--errors", "--port", str(port), str(document), f"http://127.0.0.1:{upstream}"]
-    with _running(command, port, folder, "prism", env=environment) as running:
-        yield running
+    with _running(command, port, folder, "prism", env=environment, start_new_session=True) as running:
+        try:
+            yield running
+        finally:
+            os.killpg(running.process.pid, signal.SIGTERM)  # Node.js runs below a wrapper that does not pass it on
 
 
 def engine() -> None:
