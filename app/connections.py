@@ -1,10 +1,14 @@
 """What the connections of a worker are doing, and how they end: `app.limits` decides when."""
 
+import asyncio
+import contextlib
 from typing import Any
 
 from app import limits
 from app.drain import has_unread
 from app.http_guard import GuardedProtocol
+
+_LINGER_SECONDS = 2
 
 
 class LimitedProtocol(GuardedProtocol):
@@ -14,6 +18,9 @@ class LimitedProtocol(GuardedProtocol):
     """The number of the last request whose response has started."""
     _is_half_closed = False
     """Whether the client has closed its sending side."""
+
+    _gone: asyncio.Event | None = None
+    """Set when the connection has ended, while something waits for it."""
 
     def connection_made(self, transport: Any) -> None:
         """Register the connection, and refuse it if its IP address has too many."""
@@ -26,6 +33,8 @@ class LimitedProtocol(GuardedProtocol):
         """Unregister the connection."""
         self.worker.protocols.discard(self)
         self.worker.limits.forget(self, self.transport.get_extra_info("peername"))
+        if self._gone is not None:
+            self._gone.set()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:
@@ -40,6 +49,20 @@ class LimitedProtocol(GuardedProtocol):
         """Return whether the whole body of the current request has arrived."""
         receiver = self._body_receiver
         return receiver is None or bool(receiver._complete)  # noqa: SLF001 -- as Gunicorn's own protocol does
+
+    async def linger(self) -> None:
+        """Close the sending side, and discard what the client still sends, until it has the response (RFC 9112 §9.6).
+
+        Closing at once would reset the connection, and the client could lose the response.
+        """
+        if self._closed or self._is_ssl:
+            return
+        self._feed_callback_parser = _discard  # type: ignore[method-assign, assignment]
+        self._gone = asyncio.Event()
+        self.transport.write_eof()
+        self._resume_reading()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), _LINGER_SECONDS)
 
     def phase(self) -> limits.Phase:
         """Return what the connection is doing."""
@@ -76,11 +99,14 @@ class LimitedProtocol(GuardedProtocol):
         """Do nothing: `app.limits` needs no timer for each request."""
 
     def _will_close(self, *args: Any) -> bool:
-        """Announce the end of the connection as soon as the worker has been told to stop, or nothing more can come."""
+        """Announce the end of the connection when the worker has been told to stop, or nothing more can come.
+
+        Also when the body is still on its way: nothing reads it any more (RFC 9112 §9.3).
+        """
         self._responding_to = self.req_count
         if self._is_half_closed and not self._callback_parser.remaining():
             return True
-        return self.worker.stopping or bool(super()._will_close(*args))
+        return self.worker.stopping or not self._has_body() or bool(super()._will_close(*args))
 
     def close_if_idle(self, least_requests: int) -> None:
         """Close the connection if it is idle and has served so many requests. A new one may be about to send its first.
@@ -90,3 +116,7 @@ class LimitedProtocol(GuardedProtocol):
         is_idle = self._awaiting_request and not self._request_ready.is_set()
         if is_idle and self.req_count > least_requests and not has_unread(self.transport.get_extra_info("socket")):
             self._keepalive_timeout()
+
+
+def _discard(_data: bytes) -> bool:
+    return False

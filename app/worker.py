@@ -66,6 +66,8 @@ class Protocol(LimitedProtocol):
             return await InOwnContext(exchange.serve(scope))
         finally:
             self._exchange = None
+            if not self._has_body():
+                await self.linger()
 
     def will_close(self, request: Any) -> bool:
         """Return whether the connection ends after this request."""

@@ -283,3 +283,29 @@ async def _use_a_connection_after_sigterm() -> None:
     writer.close()
     await writer.wait_closed()
     server.close()
+
+
+async def _refuse(_scope: Any, _receive: Any, send: Any) -> None:
+    """Respond with 413 before the body is read."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+def test_a_response_before_the_end_of_the_body_ends_the_connection() -> None:
+    """It says so, and what the client still sends is read: a reset could overtake the response."""
+
+    async def run() -> tuple[bytes, bytes]:
+        async with listening(fake_worker(_refuse)) as connect:
+            reader, writer = await connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 1000)
+            head = await reader.readuntil(b"\r\n\r\n")
+            for _ in range(100):
+                writer.write(b"x" * 20_000)
+                await writer.drain()  # raises if the connection was reset
+            writer.write_eof()
+            return head, await reader.read()
+
+    head, body = asyncio.run(run())
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nConnection: close\r\n" in head
+    assert body == b"{}"
