@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 
+from db.resources import timestamp
 from db.schema import idempotency_responses as responses
 
 MOST_KEPT = 1_000_000
@@ -70,7 +71,7 @@ def find(connection: Connection, scope: Scope, max_age: timedelta) -> Kept | Non
     row = connection.execute(_find, _parameters(scope)).one_or_none()
     if row is None:
         return None
-    if row.created_at < _timestamp(max_age):
+    if row.created_at < _time(max_age):
         connection.execute(_remove, _parameters(scope))
         return None
     return Kept(row.fingerprint, row.status, [(name, value) for name, value in json.loads(row.headers)], row.body)
@@ -82,19 +83,19 @@ def add(connection: Connection, scope: Scope, kept: Kept) -> None:
         **scope._asdict(),
         **kept._asdict(),
         "headers": json.dumps(kept.headers).encode(),
-        "created_at": _timestamp(),
+        "created_at": _time(),
     }
     connection.execute(_add, row)
 
 
 def remove_old(connection: Connection, max_age: timedelta, limit: int, most: int = MOST_KEPT) -> int:
     """Remove at most `limit` responses that are older than `max_age` or beyond the newest `most`; return how many."""
-    return connection.execute(_remove_old, {"before": _timestamp(max_age), "most": most, "limit": limit}).rowcount
+    return connection.execute(_remove_old, {"before": _time(max_age), "most": most, "limit": limit}).rowcount
 
 
 def _parameters(scope: Scope) -> dict[str, str]:
     return {f"of_{name}": value for name, value in scope._asdict().items()}
 
 
-def _timestamp(age: timedelta = timedelta()) -> str:
-    return (datetime.now(UTC) - age).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _time(age: timedelta = timedelta()) -> str:
+    return timestamp(datetime.now(UTC) - age)

@@ -139,8 +139,13 @@ def ping(connection: Connection) -> None:
         connection.execute(select(table.c.id).limit(1))
 
 
+def timestamp(moment: datetime) -> str:
+    """A moment in UTC as it is stored, and as the contract shows it."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return timestamp(datetime.now(UTC))
 
 
 def _page(
