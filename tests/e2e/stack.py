@@ -179,9 +179,11 @@ def service(folder: Path, *, root: Path = ROOT, prefix: Sequence[str] = (), **se
 
 
 def workers(gunicorn: Running) -> set[int]:
-    """Return the process ids of the service's workers."""
+    """Return the process ids of the service's workers; none if the service has ended."""
     pid = gunicorn.process.pid
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    with contextlib.suppress(OSError):
+        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return set()
 
 
 def nginx_program() -> str:

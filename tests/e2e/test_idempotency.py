@@ -8,15 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.e2e.retries import Done, retrying
-from tests.e2e.stack import Running, ask, free_port, listens, service, wait_until
+from tests.e2e.stack import Running, ask, free_port, listens, service, wait_until, workers
 
 KILLS = int(os.environ.get("KILLS", "200"))
 """How many workers and whole services are killed."""
 SEED = 1
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _kill_workers(running: Running, chance: random.Random, number: int, done: "list[Done]") -> None:
@@ -26,13 +22,12 @@ def _kill_workers(running: Running, chance: random.Random, number: int, done: "l
             lambda before=before: sum(len(one.items) for one in done) >= before + chance.randint(1, 20),  # type: ignore[misc]
             "some items are done",
         )
-        wait_until(lambda: len(_children(running.process.pid)) == 2, "there are two workers")
-        os.kill(chance.choice(_children(running.process.pid)), signal.SIGKILL)
+        wait_until(lambda: len(workers(running)) == 2, "there are two workers")
+        os.kill(chance.choice(sorted(workers(running))), signal.SIGKILL)
 
 
 def _kill_all(running: Running) -> None:
-    workers = _children(running.process.pid)
-    for process in (running.process.pid, *workers):
+    for process in [running.process.pid, *workers(running)]:
         os.kill(process, signal.SIGKILL)
     running.process.wait()
     wait_until(lambda: not listens(running.port), "all processes have ended")

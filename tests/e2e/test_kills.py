@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Response, ask, edge, post, service, wait_until
+from tests.e2e.stack import Response, ask, edge, post, service, wait_until, workers
 
 CLIENTS, KILLS = 4, 100
 
@@ -47,11 +47,6 @@ class Client:
         self.statuses[f"{method} {response.status}"] += 1
 
 
-def workers(process: int) -> list[int]:
-    """Return the processes that serve."""
-    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
 def test_no_write_is_done_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each client knows the ETag of its item, so a 412 or a 404 would be false. A write that may be done is a 502."""
     done = threading.Event()
@@ -66,7 +61,7 @@ def test_no_write_is_done_twice(tmp_path: Path, capsys: pytest.CaptureFixture[st
             for number in range(KILLS):
                 goal = requests() + 20
                 wait_until(lambda goal=goal: requests() >= goal, "20 more responses")  # type: ignore[misc]
-                pids = workers(app.process.pid)
+                pids = sorted(workers(app))
                 os.kill(pids[number % len(pids)], signal.SIGKILL)
         finally:
             done.set()

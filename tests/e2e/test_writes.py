@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from db.file_lock import FileLock
-from tests.e2e.stack import Response, Running, ask, post, service, wait_until
+from tests.e2e.stack import Response, Running, ask, post, service, wait_until, workers
 
 KILLS_OF_WORKERS = 190
 KILLS_OF_ALL = 12
@@ -93,13 +93,6 @@ def clients(ports: list[int], number: int, act: Callable[[Client], None]) -> Ite
             raise client.failure
 
 
-def _workers(gunicorn: Running) -> list[int]:
-    pid = gunicorn.process.pid
-    with suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
 def _rows(folder: Path) -> list[tuple[int, str, str]]:
     with closing(sqlite3.connect(folder / "items.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -159,12 +152,12 @@ def test_no_kill_loses_an_acknowledged_write(tmp_path: Path) -> None:
         for turn in range(KILLS_OF_ALL + 1):
             for _ in range(KILLS_OF_WORKERS // KILLS_OF_ALL + 1):
                 progress()
-                wait_until(lambda: _workers(gunicorn) != [], "a worker")  # noqa: B023 -- used at once
-                os.kill(chance.choice(_workers(gunicorn)), signal.SIGKILL)
+                wait_until(lambda: bool(workers(gunicorn)), "a worker")  # noqa: B023 -- used at once
+                os.kill(chance.choice(sorted(workers(gunicorn))), signal.SIGKILL)
                 kills += 1
             if turn < KILLS_OF_ALL:
                 progress()
-                victims = [gunicorn.process.pid, *(_workers(gunicorn) if chance.random() < 0.7 else [])]
+                victims = [gunicorn.process.pid, *(workers(gunicorn) if chance.random() < 0.7 else [])]
                 for pid in victims:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
@@ -259,7 +252,7 @@ def test_a_commit_that_fails_is_a_problem_for_its_whole_group(tmp_path: Path) ->
 
 
 def _limit_files(gunicorn: Running, size: int) -> None:
-    for pid in _workers(gunicorn):
+    for pid in workers(gunicorn):
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
 
@@ -364,9 +357,9 @@ def test_a_read_only_database_heals(tmp_path: Path, ends: tuple[str, ...], opene
         for file in files:
             file.chmod(0o444)
         if opened != "before":
-            (worker,) = _workers(gunicorn)
+            (worker,) = workers(gunicorn)
             os.kill(worker, signal.SIGKILL)
-            wait_until(lambda: _workers(gunicorn) not in ([], [worker]), "another worker")
+            wait_until(lambda: bool(workers(gunicorn) - {worker}), "another worker")
             for _ in range(3):
                 assert post(gunicorn.port, {"name": "refused"}).status == 503
                 ask(gunicorn.port, "GET", "/items")
