@@ -8,11 +8,13 @@ import pytest
 
 from tools.powercut.__main__ import SUBJECTS, Subject, failure, shown
 from tools.powercut.cutting import cut_power
+from tools.powercut.moments import GROUP, START
 from tools.powercut.recording import DATABASE, Plan, record
 from tools.powercut.survival import SURVIVALS
 
 SEED = 2026
-MOMENTS = {"start", "start after a kill", "create", "update", "delete", "checkpoint", "stop"}
+MOMENTS = {START, "start after a kill", "create", "update", "delete", GROUP, "checkpoint", "stop"}
+MOMENTS |= {"create with a key", "update with a key"}
 
 
 def _cannot_trace() -> str | None:
@@ -34,13 +36,16 @@ def _strace() -> None:
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_power_cuts(tmp_path: Path, subject: Subject) -> None:
     """300 cuts while the service starts, writes, merges the WAL, is killed and stops; `make power-cuts` makes more."""
-    record(tmp_path, Plan(SEED, 1000, subject.pragmas))
-    report = cut_power(tmp_path, 300, SEED)
+    subject.make(tmp_path, SEED, 1000)
+    report = subject.cut(tmp_path, 300, SEED)
     print(f"\n{subject.name}, seed {SEED}\n\n{shown(report)}")
     assert failure(subject, report) == []
     assert report.total.total() == 300
     assert set(report.survivals) == set(SURVIVALS)
-    if not subject.pragmas:
+    if subject.migrates:
+        assert list(report.moments) == [START]
+        assert list((tmp_path / "left-1").glob(f"{DATABASE}.before-*"))
+    elif not subject.pragmas:
         assert set(report.moments) >= MOMENTS
 
 
@@ -50,7 +55,7 @@ def test_power_cuts_of_a_database_that_was_there_before(tmp_path: Path) -> None:
     before.mkdir()
     after.mkdir()
     record(before, Plan(SEED, 100, {}))
-    record(after, Plan(SEED, 100, {}, before / "left-2" / DATABASE))
+    record(after, Plan(SEED + 1, 100, {}, before / "left-2" / DATABASE))
     report = cut_power(after, 100, SEED)
     assert failure(SUBJECTS[0], report) == [], report.examples
-    assert report.moments["start"].total() > 10
+    assert report.moments[START].total() >= 10

@@ -12,6 +12,7 @@ from tools.powercut.survival import SURVIVALS, everything, synced
 
 FILE = "items.db"
 NEW = [create(FILE), sync("")]
+COPY = "items.db.before-0002"
 UNLINK = f'1 unlink("{path(FILE)}") = 0'
 
 
@@ -80,6 +81,16 @@ def test_a_new_folder_is_durable_after_a_sync_of_the_one_above(tmp_path: Path) -
     assert _can_be(_disk(tmp_path, lines), "what was synced") == {None}
     above = f"1 fsync(3<{hexadecimal(str(DATABASE.parent.parent))}>) = 0"
     assert _can_be(_disk(tmp_path, [*lines, above]), "what was synced") == {b""}
+
+
+@pytest.mark.parametrize(("call", "names"), [("link", [FILE, COPY]), ("rename", [COPY])])
+def test_a_file_has_another_name_after_a_sync_of_its_folder(tmp_path: Path, call: str, names: list[str]) -> None:
+    """Its first name is removed by a rename, in the same moment."""
+    lines = [*NEW, write(FILE, 0, b"a"), sync(FILE), f'1 {call}("{path(FILE)}", "{path(COPY)}") = 0']
+    for done, expected in ((lines, [FILE]), ([*lines, sync("")], names)):
+        disk = _disk(tmp_path, done)
+        assert synced(disk, random.Random(0)) == dict.fromkeys(expected, b"a")
+        assert everything(disk, random.Random(0)) == dict.fromkeys(names, b"a")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,13 @@ def test_a_response_has_its_request_and_the_process_that_sends_it(tmp_path: Path
     assert traced(tmp_path, [clone, log, send("powercut-0-0", thread=5)]) == [Sent("powercut-0-0", 1)]
 
 
+def test_a_response_to_a_request_that_writes_nothing_belongs_to_no_commit(tmp_path: Path) -> None:
+    """A repeated request has the response of the first one: the commit before it is no group's."""
+    once, twice = send("powercut-0-0"), send("powercut-0-9")
+    events = traced(tmp_path, [twice, write(WAL, 32, COMMIT), sync(WAL), once, twice])
+    assert describe([events, events], KINDS, "items.db") == ["create"] * 2 * len(events)
+
+
 def test_moments_are_described_by_the_next_response(tmp_path: Path) -> None:
     """Two responses of one commit are a group's; the database is written by a checkpoint."""
     start = [create(WAL), create("items.db")]

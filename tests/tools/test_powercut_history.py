@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.powercut.clients import Request, load, save
-from tools.powercut.history import History, Outcome, Row
+from tools.powercut.clients import RETRY, Name, Request, Row, load, save
+from tools.powercut.history import History, Outcome
+from tools.powercut.migration import KeptCopy
 from tools.powercut.rebuilt import check
 
 OLD, NEW, OTHER = (1, "old", None, "t1", "t1", 1), (1, "new", None, "t1", "t2", 2), (2, "other", None, "t3", "t3", 1)
@@ -54,6 +55,32 @@ def test_rows_are_compared_with_the_responses(sent: list[str], rows: list[Row], 
     assert text.startswith("item ") == (outcome is not Outcome.OK)
 
 
+KEYED = Request("k-0", 0, "create with a key", 1, 201, OLD, "key", (201, "{}"))
+REPEATED = Request("k-1", 0, RETRY, 1, 201, None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "found", "outcome"),
+    [
+        ([], {}, Outcome.OK),
+        ([], {1: OLD, "key": (201, "{}")}, Outcome.OK),
+        ([], {1: OLD}, Outcome.DAMAGED),  # a retry would create a second item
+        ([], {"key": (201, "{}")}, Outcome.DAMAGED),  # a retry would create none
+        (["k-0"], {1: OLD}, Outcome.LOST),
+        (["k-0", "k-1"], {1: OLD, "key": (201, "{}")}, Outcome.OK),
+    ],
+)
+def test_a_row_and_the_response_for_its_key_are_there_together(
+    sent: list[str], found: dict[Name, Row], outcome: Outcome
+) -> None:
+    """Or neither is; a request that is repeated changes nothing."""
+    history = History([KEYED, REPEATED])
+    for request_id in sent:
+        history.sent(request_id)
+    assert history.compare(found)[0] is outcome
+    assert history.kinds == {"k-0": "create with a key"}
+
+
 def test_damage_is_reported_before_a_loss() -> None:
     """Whatever the order of the items."""
     history = _history("c-0", "d-0")
@@ -78,8 +105,8 @@ def test_rows_before_the_first_request_are_acknowledged() -> None:
 
 def test_requests_are_saved_and_loaded(tmp_path: Path) -> None:
     """For cutting a recording again."""
-    save(tmp_path / "requests.json", REQUESTS)
-    assert load(tmp_path / "requests.json") == REQUESTS
+    save(tmp_path / "requests.json", [*REQUESTS, KEYED])
+    assert load(tmp_path / "requests.json") == [*REQUESTS, KEYED]
 
 
 def _database(folder: Path, *rows: Row, highest: int) -> dict[str, bytes]:
@@ -115,6 +142,24 @@ def test_an_id_that_could_be_assigned_again_is_a_loss(tmp_path: Path) -> None:
     forgotten = _database(tmp_path, OTHER, highest=1)
     expected = (Outcome.LOST, "id 2 was acknowledged, and 2 is assigned next")
     assert check(room / "items.db", forgotten, history) == expected
+
+
+def test_a_migrated_database_has_a_copy_of_the_rows_before(tmp_path: Path) -> None:
+    """Until it is migrated, there may be none."""
+    room = tmp_path / "room"
+    room.mkdir()
+    history, copy = _history("c-0"), KeptCopy("items.db.before-0002", {1: OLD})
+    old = _database(tmp_path, OLD, highest=1)["items.db"]
+    assert check(room / "items.db", {"items.db": old}, history, copy) == (Outcome.OK, "")
+    with closing(sqlite3.connect(tmp_path / "made.db")) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0002')")
+        connection.commit()
+    new = (tmp_path / "made.db").read_bytes()
+    assert check(room / "items.db", {"items.db": new}, history, copy)[0] is Outcome.LOST
+    assert check(room / "items.db", {"items.db": new, copy.name: old}, history, copy) == (Outcome.OK, "")
+    other = KeptCopy(copy.name, {1: NEW})
+    assert check(room / "items.db", {"items.db": new, copy.name: old}, history, other)[0] is Outcome.DAMAGED
 
 
 @pytest.mark.parametrize("offset", [0, 4096])

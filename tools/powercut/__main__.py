@@ -17,6 +17,8 @@ from pathlib import Path
 
 from tools.powercut.cutting import Report, cut_power
 from tools.powercut.history import Outcome
+from tools.powercut.migration import old_database
+from tools.powercut.moments import START
 from tools.powercut.recording import Plan, RecordingError, record
 from tools.powercut.strace import TraceError
 
@@ -28,10 +30,25 @@ class Subject:
     name: str
     finds: Outcome
     pragmas: Mapping[str, str] = field(default_factory=dict)
+    migrates: bool = False
+    """Whether the service starts with a database of release 1.0.0, and is cut only during that start."""
+
+    def make(self, folder: Path, seed: int, requests: int, database: Path | None = None) -> None:
+        """Make the recording in an empty folder."""
+        if self.migrates:
+            database = folder / "1.0.0.db"
+            old_database(database)
+            requests = 100
+        record(folder, Plan(seed, requests, self.pragmas, database, rewrites=self.migrates))
+
+    def cut(self, folder: Path, cuts: int, seed: int) -> Report:
+        """Cut the power in the recording."""
+        return cut_power(folder, cuts, seed, START if self.migrates else None)
 
 
 SUBJECTS = (
     Subject("The service as it is", Outcome.OK),
+    Subject("A start with a migration", Outcome.OK, migrates=True),
     Subject("With synchronous=NORMAL", Outcome.LOST, {"synchronous": "NORMAL"}),
     Subject("With synchronous=OFF", Outcome.DAMAGED, {"synchronous": "OFF"}),
 )
@@ -48,8 +65,8 @@ def main(arguments: Sequence[str]) -> str | None:
                 folder = (options.again or options.keep or Path(temporary)) / f"recording-{number}"
                 if not options.again:
                     folder.mkdir(parents=True)
-                    record(folder, Plan(options.seed, options.requests, subject.pragmas, options.database))
-                report = cut_power(folder, options.cuts, options.seed)
+                    subject.make(folder, options.seed, options.requests, options.database)
+                report = subject.cut(folder, options.cuts, options.seed)
                 print(f"\n{subject.name}\n\n{shown(report)}", flush=True)
                 failures += failure(subject, report)
     except (RecordingError, TraceError, OSError) as error:
@@ -64,7 +81,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cuts", type=int, default=1000, help="in each recording (1000)")
     parser.add_argument("--requests", type=int, default=2000, help="in each recording (2000)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="repeats the cuts")
-    parser.add_argument("--database", type=Path, metavar="FILE", help="start with a copy of it, to cut its migration")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="the first recording starts with a copy of it")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep the recordings")
     place.add_argument("--again", type=Path, metavar="FOLDER", help="cut recordings that were kept")

@@ -1,7 +1,7 @@
-"""Clients that create, change and delete items, and record every request with its response.
+"""Clients that create, change and delete items, some of it with idempotency keys, and record every response.
 
 Each client has its own items and sends one request at a time. So its requests have one order, and at any moment at most
-one of them has no response yet.
+one of them has no response yet. A request with a key is sent again later, and must have the same response.
 """
 
 import http.client
@@ -15,25 +15,57 @@ from typing import Any
 
 SECONDS = 60
 PREFIX = "powercut-"
+RETRY = "retry"
 _LETTERS = "abc äöü 漢字 🔌"
+_KINDS = ("create", "create", "create", "update", "replace", "delete", RETRY)
+_METHODS = {"create": "POST", "update": "PATCH", "replace": "PUT", "delete": "DELETE"}
+
+Name = int | str
+"""What is written: the id of an item, or the key that a response is kept for."""
+Row = tuple[Any, ...]
+
+
+class ReplayError(Exception):
+    """A request was sent again with its key, and has another response."""
 
 
 @dataclass
 class Request:
-    """A request that writes, and its response. `item` is the id of the item that is written."""
+    """A request, and its response. `item` is the id of the item that is written."""
 
     id: str
     client: int
     kind: str
     item: int
     status: int
-    row: tuple[Any, ...] | None
+    row: Row | None
     """The row after the request: the properties of the item and its version. None if it has no row."""
+    key: str = ""
+    kept: Row | None = None
+    """The response that is kept for the key: its status and its body."""
 
     @property
-    def succeeded(self) -> bool:
-        """Whether the response says that the write was done."""
-        return self.status < http.client.BAD_REQUEST
+    def changes(self) -> dict[Name, Row | None]:
+        """What the request writes, as a whole or not at all. Nothing if it failed, or was done before."""
+        if self.kind == RETRY or self.status >= http.client.BAD_REQUEST:
+            return {}
+        return {self.item: self.row} | ({self.key: self.kept} if self.key else {})
+
+
+@dataclass(frozen=True)
+class _Sendable:
+    """What is sent, and sent again."""
+
+    method: str
+    path: str
+    body: str | None
+    headers: dict[str, str]
+
+    def send(self, connection: http.client.HTTPConnection, request_id: str) -> tuple[http.client.HTTPResponse, str]:
+        """Return the response and its body."""
+        connection.request(self.method, self.path, self.body, self.headers | {"X-Request-Id": request_id})
+        response = connection.getresponse()
+        return response, response.read().decode()
 
 
 @dataclass
@@ -44,6 +76,7 @@ class Client:
     random: random.Random
     requests: list[Request] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
+    _keyed: list[tuple[_Sendable, Request]] = field(default_factory=list)
 
     def run(self, port: int, count: int) -> None:
         """Send this number of requests. Each connection has a few, so all workers get some."""
@@ -58,22 +91,21 @@ class Client:
 
     def _step(self, connection: http.client.HTTPConnection) -> None:
         """Send one request. Each changes a whole row in a way of its own, so a mixture of two is found."""
-        kind = self.random.choice(("create", "create", "create", "update", "replace", "delete"))
-        if kind == "create" or len(self.items) < 3:
-            self._send(connection, "create", "POST", "/items", 0)
-            return
-        item = self.random.choice(self.items)
-        method = {"update": "PATCH", "replace": "PUT", "delete": "DELETE"}[kind]
-        self._send(connection, "delete" if kind == "delete" else "update", method, f"/items/{item}", item)
+        kind = self.random.choice(_KINDS)
+        if kind == RETRY and self._keyed:
+            self._retry(connection)
+        elif kind in ("create", RETRY) or len(self.items) < 3:
+            self._write(connection, "create", 0)
+        else:
+            self._write(connection, kind, self.random.choice(self.items))
 
-    def _send(self, connection: http.client.HTTPConnection, kind: str, method: str, path: str, item: int) -> None:
-        request_id = f"{PREFIX}{self.number}-{len(self.requests)}"
-        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        body = None if method == "DELETE" else json.dumps(self._content(request_id))
-        headers = {"X-Request-Id": request_id} | ({"Content-Type": content_type} if body else {})
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        text = response.read()
+    def _write(self, connection: http.client.HTTPConnection, kind: str, item: int) -> None:
+        method, request_id = _METHODS[kind], self._next_id()
+        kind = "update" if kind == "replace" else kind
+        has_key = method in ("POST", "PATCH") and self.random.random() < 0.5
+        key = f"{request_id}-{self.random.getrandbits(64):x}" if has_key else ""
+        sendable = self._sendable(method, f"/items/{item}" if item else "/items", key, request_id)
+        response, text = sendable.send(connection, request_id)
         done = response.status < http.client.BAD_REQUEST
         row = _row(json.loads(text), response.headers["ETag"]) if done and text else None
         if row and kind == "create":
@@ -81,15 +113,38 @@ class Client:
             self.items.append(item)
         elif done and kind == "delete":
             self.items.remove(item)
-        self.requests.append(Request(request_id, self.number, kind, item, response.status, row))
+        kept = (response.status, text) if key else None
+        kind = f"{kind} with a key" if key else kind
+        request = Request(request_id, self.number, kind, item, response.status, row, key, kept)
+        self.requests.append(request)
+        if key:
+            self._keyed.append((sendable, request))
 
-    def _content(self, request_id: str) -> dict[str, Any]:
+    def _retry(self, connection: http.client.HTTPConnection) -> None:
+        """Send a request again that was done, perhaps before the service was killed. Raise `ReplayError`."""
+        sendable, first = self.random.choice(self._keyed)
+        request_id = self._next_id()
+        response, text = sendable.send(connection, request_id)
+        if (response.status, text) != first.kept or response.headers["Idempotency-Replayed"] != "true":
+            raise ReplayError(f"{request_id} was done as {first.id}: {first.kept}, and then {response.status} {text}")
+        self.requests.append(Request(request_id, self.number, RETRY, first.item, response.status, None))
+
+    def _next_id(self) -> str:
+        return f"{PREFIX}{self.number}-{len(self.requests)}"
+
+    def _sendable(self, method: str, path: str, key: str, name: str) -> _Sendable:
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        body = None if method == "DELETE" else json.dumps(self._content(name))
+        headers = {"Content-Type": content_type} if body else {}
+        return _Sendable(method, path, body, headers | ({"Idempotency-Key": key} if key else {}))
+
+    def _content(self, name: str) -> dict[str, Any]:
         """Return an item: its name is unique, and its size is anything that the contract allows."""
         description = "".join(self.random.choices(_LETTERS, k=self.random.randint(1, 200)))
-        return {"name": request_id, "description": self.random.choice((None, description))}
+        return {"name": name, "description": self.random.choice((None, description))}
 
 
-def _row(document: dict[str, Any], etag: str) -> tuple[Any, ...]:
+def _row(document: dict[str, Any], etag: str) -> Row:
     columns = ("id", "name", "description", "created_at", "updated_at")
     return (*(document[name] for name in columns), int(etag.strip('"')))
 
@@ -120,5 +175,9 @@ def save(file: Path, requests: Sequence[Request]) -> None:
 
 def load(file: Path) -> list[Request]:
     """Read the requests that were saved."""
-    saved = json.loads(file.read_text("utf-8"))
-    return [Request(**{**one, "row": None if one["row"] is None else tuple(one["row"])}) for one in saved]
+    return [_request(**saved) for saved in json.loads(file.read_text("utf-8"))]
+
+
+def _request(row: list[Any] | None, kept: list[Any] | None, **others: Any) -> Request:
+    """Return a request: JSON has lists in place of tuples."""
+    return Request(**others, row=None if row is None else tuple(row), kept=None if kept is None else tuple(kept))

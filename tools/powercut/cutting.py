@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tools.powercut import clients, recording
 from tools.powercut.disk import Disk
-from tools.powercut.events import SUFFIXES, Sent, events
+from tools.powercut.events import IGNORED, Sent, events
 from tools.powercut.history import History, Outcome
+from tools.powercut.migration import kept_copy
 from tools.powercut.moments import describe
 from tools.powercut.rebuilt import check, rows
 from tools.powercut.strace import TraceError
@@ -51,14 +52,19 @@ class Report:
         return sum(self.moments.values(), Counter())
 
 
-def cut_power(folder: Path, cuts: int, seed: int) -> Report:
-    """Cut the power this number of times in a recording. Raise `TraceError` if the trace lacks something."""
+def cut_power(folder: Path, cuts: int, seed: int, only: str | None = None) -> Report:
+    """Cut the power this number of times in a recording, in all kinds of moments or in one of them `only`.
+
+    Raise `TraceError` if the trace lacks something.
+    """
     database = folder.resolve() / "data" / recording.DATABASE
     runs = [events(folder / f"trace-{start}", database) for start in recording.STARTS]
     requests = clients.load(folder / "requests.json")
     initial = folder / recording.INITIAL / database.name
-    history = History(requests, rows(initial) if initial.exists() else None)
-    chosen = _choose(describe(runs, history.kinds, database.name), cuts, random.Random(seed))
+    before = rows(initial) if initial.exists() else {}
+    history = History(requests, before)
+    copy = kept_copy(folder / "left-1", database.name, before)
+    chosen = _choose(describe(runs, history.kinds, database.name), cuts, random.Random(seed), only)
     disk = Disk({database.name: initial.read_bytes()} if initial.exists() else None)
     report, position = Report(), 0
     with tempfile.TemporaryDirectory(prefix="powercut-") as room:
@@ -67,22 +73,23 @@ def cut_power(folder: Path, cuts: int, seed: int) -> Report:
                 while chosen and chosen[-1].position == position:
                     cut = chosen.pop()
                     files = SURVIVALS[cut.survival](disk, random.Random(cut.seed))
-                    report.add(cut, *check(Path(room, database.name), files, history))
+                    report.add(cut, *check(Path(room, database.name), files, history, copy))
                 disk.feed(event)
                 if isinstance(event, Sent):
                     history.sent(event.request_id)
                 position += 1
-            _compare(disk, folder / f"left-{start}" / database.name)
+            _compare(disk, folder / f"left-{start}")
     if unsent := history.without_response():
         raise TraceError(f"the trace lacks the responses to {unsent} requests")
     return report
 
 
-def _choose(moments: Sequence[str], cuts: int, source: random.Random) -> list[Cut]:
+def _choose(moments: Sequence[str], cuts: int, source: random.Random, only: str | None) -> list[Cut]:
     """Choose the same number of cuts for each kind of moment; the last one comes first."""
     positions: dict[str, list[int]] = defaultdict(list)
     for position, moment in enumerate(moments):
-        positions[moment].append(position)
+        if only in (None, moment):
+            positions[moment].append(position)
     kinds, survivals = cycle(sorted(positions)), cycle(SURVIVALS)
     chosen = []
     for number in range(cuts):
@@ -95,9 +102,8 @@ def _choose(moments: Sequence[str], cuts: int, source: random.Random) -> list[Cu
 
 def _compare(disk: Disk, left: Path) -> None:
     """Compare the files that the events make with those that the service has left: then no write is missing."""
-    paths = [left.with_name(f"{left.name}{suffix}") for suffix in SUFFIXES]
-    expected = {path.name: path.read_bytes() for path in paths if path.exists()}
+    expected = {path.name: path.read_bytes() for path in left.iterdir() if not path.name.endswith(IGNORED)}
     found = everything(disk, random.Random(0))
     if found != expected:
         sizes = {name: len(content) for name, content in found.items()}
-        raise TraceError(f"the trace leads to other files than {left.parent} has: {sizes}")
+        raise TraceError(f"the trace leads to other files than {left} has: {sizes}")

@@ -15,6 +15,7 @@ from tools.powercut.events import (
     Done,
     Event,
     Issued,
+    Link,
     Remove,
     SyncBegins,
     SyncEnds,
@@ -88,6 +89,11 @@ class Disk:
         elif isinstance(change, Remove):
             del self._names[change.name]
             self.namings.append(change)
+        elif isinstance(change, Link):
+            self._created[change] = self._names[change.name] = self._names[change.old]
+            if change.is_rename:
+                del self._names[change.old]
+            self.namings.append(change)
         else:
             self._names[change.name].pending.append(change)
 
@@ -128,6 +134,8 @@ class Disk:
                 names[change.name] = self._created[change]
             else:
                 names.pop(change.name, None)
+            if isinstance(change, Link) and change.is_rename:
+                names.pop(change.old, None)
         return names
 
     def files(self, namings: int, folder: bool) -> Names:  # noqa: FBT001 -- both say what has reached the disk

@@ -13,8 +13,8 @@ from pathlib import Path
 from tools.powercut.clients import PREFIX
 from tools.powercut.strace import Call, TraceError, hexadecimal, read
 
-SUFFIXES = ("", "-wal", "-journal")
-"""The files of a database. The fourth, `-shm`, is made again after a power cut."""
+IGNORED = ("-shm", "-lock")
+"""The ends of the names of files that mean nothing after a power cut."""
 FOLDER, PARENT = "", ".."
 """The names of the database's folder, and of the folder that has it."""
 _RESPONSE = re.compile(rb"HTTP/1\.1 \d{3} .*?^x-request-id: (\S+)\r$", re.DOTALL | re.MULTILINE | re.IGNORECASE)
@@ -51,6 +51,14 @@ class Create(Change):
 
 class Remove(Change):
     """The name is removed from the folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class Link(Change):
+    """Another name, for the file that has the name `old`; a rename removes that name in the same moment."""
+
+    old: str
+    is_rename: bool
 
 
 @dataclass(frozen=True)
@@ -117,11 +125,11 @@ def _processes(trace: Path) -> dict[int, int]:
 
 
 class _Reader:
-    """Knows which files are the database's, and which calls change them."""
+    """Knows which files are in the folder of the database, and which calls change them."""
 
     def __init__(self, database: Path, processes: dict[int, int]) -> None:
-        self._names = {f"{database}{suffix}": f"{database.name}{suffix}" for suffix in SUFFIXES}
-        self._names |= {str(database.parent): FOLDER, str(database.parent.parent): PARENT}
+        self._folder = str(database.parent)
+        self._parent = str(database.parent.parent)
         self._processes = processes
         self._syncs = count()
 
@@ -130,45 +138,61 @@ class _Reader:
         process = self._processes.get(call.thread, call.thread)
         if call.name in _SENDS:
             yield from self._sent(call, process)
-        name = self._name(call)
-        if name is None:
+        names = self._names(call)
+        if not names:
             return
+        name = names[0]
         if call.name in _SYNCS:
             sync = next(self._syncs)
             yield call.entry, SyncBegins(name, sync)
             if call.exit is not None:
                 yield call.exit, SyncEnds(sync)
-        elif change := self._change(call, name, process):
+        elif change := self._change(call, names, process):
             yield call.entry, Issued(change)
             if call.exit is not None:
                 yield call.exit, Done(change)
 
-    def _name(self, call: Call) -> str | None:
-        """Return the file or folder of a call; None if it is not the database's."""
+    def _names(self, call: Call) -> list[str]:
+        """Return the files or folders of a call, without those of others than the database."""
         paths = [*call.descriptors(), *_paths(call)]
-        return next((self._names[path] for path in paths if path in self._names), None)
+        return [name for path in paths if (name := self._name(path)) is not None]
+
+    def _name(self, path: str) -> str | None:
+        if path in (self._folder, self._parent):
+            return FOLDER if path == self._folder else PARENT
+        folder, _, name = path.rpartition("/")
+        return name if folder == self._folder and not name.endswith(IGNORED) else None
 
     def _sent(self, call: Call, process: int) -> Iterator[tuple[int, Event]]:
         paths = call.descriptors()
         if paths and paths[0].startswith("socket:") and (found := _RESPONSE.match(b"".join(call.strings()))):
             yield call.entry, Sent(found[1].decode(), process)
 
-    def _change(self, call: Call, name: str, process: int) -> Change | None:
+    def _change(self, call: Call, names: list[str], process: int) -> Change | None:
         """Return the change of a file of the database that a call makes."""
-        if name == PARENT:
+        name = names[0]
+        if name == PARENT or (call.name == "openat" and not re.search("O_CREAT|O_TRUNC", call.arguments)):
             return None
-        if call.name == "openat" and "O_TRUNC" not in call.arguments:
-            return Create(name, process) if "O_CREAT" in call.arguments else None
         if call.name == "pwrite64":
             (data,) = call.strings()
             return Write(name, process, call.number(-1), data if call.result is None else data[: call.result])
         if call.name == "ftruncate":
             return Truncate(name, process, call.number(-1))
-        if call.name == "mkdir":
-            return Create(name, process)
-        if call.name == "unlink":
-            return Remove(name, process)
-        raise TraceError(f"{call.name}({name!r}) changes the database: tools/powercut/events.py does not know it")
+        change = _naming(call, names, process)
+        if change is None:
+            raise TraceError(f"{call.name}({name!r}) changes the database: tools/powercut/events.py does not know it")
+        return change
+
+
+def _naming(call: Call, names: list[str], process: int) -> Change | None:
+    """Return the change of names in the folder that a call makes; None if it makes none, or another change."""
+    if call.name == "mkdir" or (call.name == "openat" and "O_TRUNC" not in call.arguments):
+        return Create(names[0], process)
+    if call.name == "unlink":
+        return Remove(names[0], process)
+    if call.name in ("link", "rename") and len(names) == 2:
+        return Link(names[1], process, names[0], call.name == "rename")
+    return None
 
 
 def _paths(call: Call) -> list[str]:

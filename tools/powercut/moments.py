@@ -8,7 +8,8 @@ from tools.powercut.events import Event, Issued, Sent, SyncBegins, SyncEnds, Wri
 _FRAME_HEADER = 24  # bytes, https://sqlite.org/fileformat2.html#the_write_ahead_log
 GROUP = "group commit"
 CHECKPOINT = "checkpoint"
-STARTS = ("start", "start after a kill")
+START = "start"
+STARTS = (START, "start after a kill")
 STOP = "stop"
 
 
@@ -21,7 +22,7 @@ class _Commit:
 
 
 def describe(runs: Sequence[Sequence[Event]], kinds: Mapping[str, str], database: str) -> list[str]:
-    """Return what the service does before each event of all runs. `kinds` has the kind of each request."""
+    """Return what the service does before each event of all runs. `kinds` has the kind of each request that writes."""
     described: list[str] = []
     for start, events in zip(STARTS, runs, strict=True):
         moments = list(_commits(events, kinds))
@@ -36,7 +37,7 @@ def describe(runs: Sequence[Sequence[Event]], kinds: Mapping[str, str], database
 
 def _commits(events: Sequence[Event], kinds: Mapping[str, str]) -> Iterator[str]:
     """Yield for each event the earliest commit that still leads to a response: its kind, or that it is a group's."""
-    waiting = _found(events)
+    waiting = _found(events, kinds)
     current = waiting.pop(0)
     for position in range(len(events)):
         while current.end < position and waiting:
@@ -44,7 +45,7 @@ def _commits(events: Sequence[Event], kinds: Mapping[str, str]) -> Iterator[str]
         yield GROUP if len(current.requests) > 1 else kinds[current.requests[0]]
 
 
-def _found(events: Sequence[Event]) -> list[_Commit]:
+def _found(events: Sequence[Event], kinds: Mapping[str, str]) -> list[_Commit]:
     """Return the commits with responses. A response belongs to the latest commit of the process that sends it."""
     commits: list[_Commit] = []
     latest: dict[int, _Commit] = {}
@@ -52,7 +53,7 @@ def _found(events: Sequence[Event]) -> list[_Commit]:
         if isinstance(event, Issued) and is_commit(event.change):
             latest[event.change.process] = _Commit()
             commits.append(latest[event.change.process])
-        elif isinstance(event, Sent) and event.process in latest:
+        elif isinstance(event, Sent) and event.process in latest and event.request_id in kinds:
             latest[event.process].requests.append(event.request_id)
             latest[event.process].end = position
     return [commit for commit in commits if commit.requests]

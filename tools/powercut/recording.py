@@ -1,7 +1,8 @@
 """Records the service under strace: starts it without a database, runs clients, kills it, starts it again, stops it.
 
 A recording is a folder: `trace-1` and `trace-2` from strace, `requests.json` from the clients, and the database as the
-service left it each time (`left-1`, `left-2`); also the database that it has found, if any (`initial`).
+service left it each time (`left-1`, `left-2`); also the database that it has found, if any (`initial`), and migrations
+other than its own (`migrations`).
 """
 
 import http.client
@@ -19,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.settings import ROOT
+from tools.powercut import migration
 from tools.powercut.clients import Client, run_together, save
 
 DATABASE = "items.db"
-INITIAL = "initial"
+INITIAL, MIGRATIONS = "initial", "migrations"
 STARTS = (1, 2)
 CLIENTS = 8
 SMALL_CHECKPOINT = {"wal_autocheckpoint": "100"}
@@ -44,12 +46,14 @@ class Plan:
     """What is recorded: `requests` in all, of clients that `seed` decides; `pragmas` that the service does not set.
 
     The first start finds a copy of `database`, such as one of an earlier release; or none, in a folder to be made.
+    With `rewrites`, it has one more migration, which rewrites the table of items.
     """
 
     seed: int
     requests: int
     pragmas: Mapping[str, str]
     database: Path | None = None
+    rewrites: bool = False
 
 
 def record(folder: Path, plan: Plan) -> None:
@@ -61,6 +65,8 @@ def record(folder: Path, plan: Plan) -> None:
         for name in ("data", INITIAL):
             (folder / name).mkdir()
             shutil.copy(plan.database, folder / name / DATABASE)
+    if plan.rewrites:
+        migration.with_rewrite(folder / MIGRATIONS)
     clients = [Client(number, random.Random(f"{plan.seed}-{number}")) for number in range(CLIENTS)]
     for start in STARTS:
         pragmas = {**(SMALL_CHECKPOINT if start > 1 else {}), **plan.pragmas}
@@ -88,6 +94,8 @@ def _service(folder: Path, start: int, pragmas: Mapping[str, str]) -> Iterator[t
     command = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", str(_LONGEST), "-e", f"trace={_CALLS}"]
     command += ["-e", "signal=none", "-o", str(folder / f"trace-{start}")]
     command += [sys.executable, "-m", "tools.powercut.service", *(f"{name}={value}" for name, value in pragmas.items())]
+    if (folder / MIGRATIONS).exists():
+        command += ["--migrations", str(folder / MIGRATIONS)]
     environ = os.environ | {
         "DATABASE_URL": f"sqlite:///{folder}/data/{DATABASE}",
         "PORT": str(port),

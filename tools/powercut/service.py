@@ -1,18 +1,22 @@
-"""Runs the service as `python -m app` does, with other pragmas in each SQLite connection.
+"""Runs the service as `python -m app` does, with other pragmas in each SQLite connection, or other migrations.
 
-    python -m tools.powercut.service [NAME=VALUE ...]
+    python -m tools.powercut.service [--migrations FOLDER] [NAME=VALUE ...]
 
 The pragmas are not settings: with `synchronous=NORMAL`, acknowledged writes are lost, which is how the power cuts show
 that they can find losses. They replace the value of the same pragma that the service sets itself.
 """
 
+import argparse
 import re
 import runpy
 import sqlite3
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+from db import revisions
 
 _SETTING = re.compile(r"\s*PRAGMA\s+(?P<name>\w+)\s*=.*", re.IGNORECASE | re.DOTALL)
 
@@ -35,8 +39,13 @@ def connection_class(pragmas: Mapping[str, str]) -> type[sqlite3.Connection]:
 
 
 def main(arguments: list[str]) -> None:
-    """Replace the class of new connections, then run the service."""
-    pragmas = dict(argument.split("=", 1) for argument in arguments)
+    """Replace the class of new connections and the migrations, then run the service."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--migrations", type=Path, default=revisions.MIGRATIONS)
+    parser.add_argument("pragmas", nargs="*")
+    options = parser.parse_args(arguments)
+    revisions.MIGRATIONS = options.migrations
+    pragmas = dict(pragma.split("=", 1) for pragma in options.pragmas)
     connect = sqlite3.connect
     if pragmas:
         for module in (sqlite3, sqlite3.dbapi2):
