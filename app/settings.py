@@ -130,6 +130,12 @@ class Settings:
     write_timeout: int = _setting(
         "5", _whole_number(1, 300), "The seconds that a write may wait for other writes, before it is a 503."
     )
+    wal_limit: int = _setting(
+        "1024",
+        _whole_number(0, 1_048_576),
+        "The MiB that `items.db-wal` may have while another program reads in one long transaction. Above that, writes "
+        "are a 503. 0 means any number.",
+    )
     graceful_timeout: int = _setting(
         "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )

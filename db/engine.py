@@ -19,7 +19,9 @@ from db.turns import Turns
 from db.writer import Writer
 
 WRITE_TIMEOUT = 5
-_LEAST_FREE_BYTES = 1024 * 1024
+WAL_LIMIT = 1024
+_MIB = 1024 * 1024
+_LEAST_FREE_BYTES = _MIB
 _ON_EVENT_LOOP = (
     "write() would stop all requests of this process while it waits for its turn. "
     "Write in a plain function of an operation with an unsafe method (POST, PUT, PATCH, DELETE), or on a thread."
@@ -29,14 +31,16 @@ _ON_EVENT_LOOP = (
 class Database:
     """Connections to one database. Opens none before the first is asked for.
 
-    `write_timeout` is how many seconds a write may wait for others; only on SQLite.
+    `write_timeout` is how many seconds a write may wait for others. `wal_limit`, in MiB, is for SQLite: `db.wal`.
     """
 
-    def __init__(self, url: URL, write_timeout: float = WRITE_TIMEOUT) -> None:
+    def __init__(self, url: URL, write_timeout: float = WRITE_TIMEOUT, wal_limit: int = WAL_LIMIT) -> None:
         self._url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._database: _SQLite | PostgreSQL = (
-            _SQLite(Path(str(url.database)), write_timeout) if self.is_sqlite else PostgreSQL(url, write_timeout)
+            _SQLite(Path(str(url.database)), write_timeout, wal_limit * _MIB)
+            if self.is_sqlite
+            else PostgreSQL(url, write_timeout)
         )
 
     def read(self) -> AbstractContextManager[Connection]:
@@ -91,12 +95,12 @@ class _SQLite:
 
     run_read = None
 
-    def __init__(self, path: Path, write_timeout: float) -> None:
+    def __init__(self, path: Path, write_timeout: float, wal_limit: int) -> None:
         self._path = path
         self._has_existed = path.exists()
         self._file = DatabaseFile(path)
         self._readers = Connections(self._file)
-        self._turns = Turns(self._file, write_timeout)
+        self._turns = Turns(self._file, write_timeout, wal_limit)
         self._writer: Writer | None = None
         weakref.finalize(self, _close, self._file, self._turns.lock_path)  # at the end of the process, too
 

@@ -101,6 +101,14 @@ class DatabaseFile:
                 self._wal = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)
         return connection
 
+    def wal_bytes(self) -> int:
+        """Return the size of the WAL; 0 if none is open. Takes less than a microsecond."""
+        wal = self._wal
+        if wal is not None:
+            with contextlib.suppress(OSError):  # another thread has closed it
+                return os.fstat(wal).st_size
+        return 0
+
     def renew(self) -> None:
         """Let no open connection of this process be used again."""
         self._drop()

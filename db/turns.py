@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as TurnTimeout
 
 from db.file_lock import FileLock
 from db.sqlite import Connections, DatabaseFile, error_of, is_code, raw
+from db.wal import LIMIT, Wal
 
 
 class Outcome(NamedTuple):
@@ -136,9 +137,10 @@ class Turn:
 class Turns:
     """Gives out turns. `local.turn` is the one in which the present thread is calling a function."""
 
-    def __init__(self, file: DatabaseFile, seconds: float) -> None:
+    def __init__(self, file: DatabaseFile, seconds: float, wal_limit: int) -> None:
         self.file = file
-        self.connections = Connections(file, "PRAGMA busy_timeout = 0")
+        self.wal = Wal(file, wal_limit)
+        self.connections = Connections(file, "PRAGMA busy_timeout = 0", LIMIT)
         self.local = threading.local()
         self.seconds = seconds
         self.lock_path = f"{file.path}-lock"
@@ -148,7 +150,9 @@ class Turns:
         return getattr(self.local, "turn", None)
 
     def try_begin(self) -> Turn | None:
-        """Begin a turn without waiting. Return None if another one is writing. Raise `SQLAlchemyError`."""
+        """Begin a turn without waiting. Return None if that is not possible. Raise `SQLAlchemyError`."""
+        if self.wal.has_grown():
+            return None
         lock = FileLock(self.lock_path)
         try:
             return self._begin(lock, 0) if lock.try_acquire() else None
@@ -189,7 +193,12 @@ class Turns:
         """
         connection = self.connections.take()
         try:
+            if seconds and self.wal.is_over_limit():
+                self.wal.shrink(raw(connection))
             _begin_immediate(raw(connection), seconds)
+        except TurnTimeout:
+            self.connections.give(connection)
+            raise
         except sqlite3.Error as error:
             connection.close()
             if again and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:

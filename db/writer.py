@@ -105,7 +105,7 @@ class Writer:
                 if time.monotonic() > end:
                     break
         self._alone = self._alone + 1 if len(done) < 2 else 0
-        if len(done) < 2 and self._commit_seconds < QUICK_COMMIT_SECONDS:
+        if len(done) < 2 and self._commit_seconds < QUICK_COMMIT_SECONDS and not self._turns.wal.has_grown():
             self._finish(done, self._commit(turn))
         else:
             self._thread.run(lambda: self._soon(self._finish, done, self._commit(turn)))
