@@ -88,6 +88,9 @@ timeout = 10
 graceful_timeout = _settings.graceful_timeout
 keepalive = 75  # seconds; longer than nginx's 60, so that nginx never sends a request on a closed connection
 backlog = 2048
+# The most connections of a worker, fewer if the limit of open files is low. Those that have waited longest for their
+# clients make room for new ones.
+worker_connections = 10_000
 
 limit_request_line = 8190  # bytes; a longer line is a 414
 limit_request_fields = 68  # headers; more are a 431. A client has 64: nginx adds up to four of its own

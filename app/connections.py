@@ -23,11 +23,12 @@ class LimitedProtocol(GuardedProtocol):
     """Set when the connection has ended, while something waits for it."""
 
     def connection_made(self, transport: Any) -> None:
-        """Register the connection, and refuse it if its IP address has too many."""
+        """Register the connection, and refuse it if there are too many."""
         self.worker.protocols.add(self)
         super().connection_made(transport)
-        if not self.worker.limits.admit(transport.get_extra_info("peername")):
-            self._refuse(429, "", [("Retry-After", "1")])
+        status = self.worker.limits.admit(self, transport.get_extra_info("peername"))
+        if status is not None:
+            self._refuse(status, "", [("Retry-After", "1")])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Unregister the connection."""
@@ -89,6 +90,13 @@ class LimitedProtocol(GuardedProtocol):
             self._refuse(408, "")
         else:
             self._keepalive_timeout()
+
+    def give_way(self, phase: str) -> bool:
+        """End the connection in favour of a new one. Return False if a request has arrived that nobody has read."""
+        if phase == limits.IDLE and has_unread(self.transport.get_extra_info("socket")):
+            return False
+        self.expire(phase)
+        return True
 
     def _refuse(self, status: int, reason: str, headers: Any = ()) -> None:
         """Respond with a problem, and close the connection."""

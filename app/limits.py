@@ -1,6 +1,8 @@
 """Bounds how long and how often clients may occupy a worker, whatever they send and however slowly.
 
 One timer per worker looks at all connections once a second, so a request costs nothing, and no byte extends a limit.
+When a worker has as many connections as it can have, those that have waited longest for their clients make room for
+new ones: many clients together keep nobody out.
 """
 
 import resource
@@ -19,6 +21,8 @@ _SECONDS = {
     CLOSING: 10,  # as SENDING, but the connection is closed after the response
 }
 _OPEN_FILES = 65_536
+_OTHER_FILES = 64  # of a worker: the database, sockets that listen, logs
+_PART_THAT_MAKES_ROOM = 20  # one in 20 connections at once, because looking for them takes a microsecond for each
 Phase = tuple[str, int, int]
 """What a connection is doing, for which of its requests, and the size of what it has still to send."""
 
@@ -27,23 +31,52 @@ class Limits:
     """The limits of one worker. `keepalive`: the seconds that a connection may be idle between two requests.
 
     `per_ip` is the most connections of one IP address, 0 for any number; it does not apply to the proxies `trusted`.
+    `most` is the most connections of all.
     """
 
-    def __init__(self, loop: Any, keepalive: float, per_ip: int, trusted: Iterable[Any]) -> None:
+    def __init__(
+        self, loop: Any, keepalive: float, per_ip: int, trusted: Iterable[Any], most: int = _OPEN_FILES
+    ) -> None:
         self._loop = loop
         self._seconds = {**_SECONDS, IDLE: keepalive}
         self._per_ip = per_ip
         self._trusted = tuple(trusted)
+        self._most = most
         self._open: Counter[bytes | str] = Counter()
-        self._since: dict[Any, tuple[Phase, float]] = {}
+        self._since: dict[Any, tuple[Phase | None, float]] = {}
 
-    def admit(self, peer: Any) -> bool:
-        """Count a connection from this peer; False if it has too many. `forget` must follow in any case."""
+    def admit(self, protocol: Any, peer: Any) -> int | None:
+        """Count a connection from this peer; return the status with which it must be refused: 429, 503 or none.
+
+        `forget` must follow in any case.
+        """
         key = _key(peer)
-        if key is None:
-            return True
-        self._open[key] += 1
-        return not self._per_ip or self._open[key] <= self._per_ip or self._is_trusted(peer[0])
+        if key is not None:
+            self._open[key] += 1
+            if self._per_ip and self._open[key] > self._per_ip and not self._is_trusted(peer[0]):
+                return 429
+        if len(self._since) >= self._most and not self._make_room():
+            return 503
+        self._since[protocol] = None, self._loop.time()
+        return None
+
+    def _make_room(self) -> bool:
+        """End some connections that have waited longest for their clients. Return whether there were any."""
+        room = self._most // _PART_THAT_MAKES_ROOM + 1
+        for protocol in sorted(self._since, key=lambda protocol: self._since[protocol][1]):
+            if self._has_waited(protocol) and protocol.give_way(protocol.phase()[0]):
+                del self._since[protocol]
+                room -= 1
+                if not room:
+                    break
+        return len(self._since) < self._most
+
+    def _has_waited(self, protocol: Any) -> bool:
+        """Return whether a connection does nothing but wait for its client. One that is new may be about to be used."""
+        phase, known = protocol.phase(), self._since[protocol][0]
+        if known is None:
+            return phase[0] not in (SERVING, IDLE)
+        return phase[0] != SERVING and bool(phase == known)
 
     def forget(self, protocol: Any, peer: Any) -> None:
         """Forget a connection that has ended."""
@@ -80,15 +113,26 @@ def _key(peer: Any) -> bytes | str | None:
     return socket.inet_pton(socket.AF_INET6, ip.partition("%")[0])[:8]
 
 
+def of_worker(loop: Any, cfg: Any, per_ip: int) -> Limits:
+    """Return the limits of a worker with Gunicorn's configuration, and let it have as many open files as possible."""
+    raise_open_files()
+    everywhere = [ip_network("0.0.0.0/0"), ip_network("::/0")] if "*" in cfg.forwarded_allow_ips else []
+    trusted = [*cfg.forwarded_allow_networks(), *everywhere]
+    return Limits(loop, cfg.keepalive, per_ip, trusted, most_connections(cfg.worker_connections))
+
+
+def most_connections(wanted: int) -> int:
+    """Return how many connections a worker can have: the number that is wanted, or what its open files allow.
+
+    A quarter of them is left for connections that are being closed.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, (soft - _OTHER_FILES) * 3 // 4))
+
+
 def raise_open_files() -> None:
     """Let this process have as many open connections as the system allows; often, the default is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def trusted(cfg: Any) -> list[Any]:
-    """Return the networks of the trusted proxies."""
-    everywhere = [ip_network("0.0.0.0/0"), ip_network("::/0")] if "*" in cfg.forwarded_allow_ips else []
-    return [*cfg.forwarded_allow_networks(), *everywhere]

@@ -32,6 +32,7 @@ _DETAILS = {
     421: "This service does not serve the host in the URL; see its setting ALLOWED_HOSTS.",
     429: "Too many connections from this IP address. Close some, then try again.",
     431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
+    503: "The service has too many open connections. Try again in a moment.",
 }
 
 _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection that is being opened arrives in that time
@@ -186,8 +187,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
     async def _serve(self) -> None:
         super().init_signals()
         self.log.begin_worker(self.loop)
-        limits.raise_open_files()
-        self.limits = limits.Limits(self.loop, self.cfg.keepalive, self._connections_per_ip, limits.trusted(self.cfg))
+        self.limits = limits.of_worker(self.loop, self.cfg, self._connections_per_ip)
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
         gasgi.ASGIProtocol = Protocol  # there is no setting for it
         self._tick()

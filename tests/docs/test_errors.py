@@ -7,7 +7,7 @@ from functools import cache
 
 from gunicorn.asgi import protocol
 
-from app import connections, http_guard
+from app import connections, http_guard, limits
 from app.settings import ROOT
 from contract.problems import Problem
 from db.errors import POSTGRESQL, SQLITE
@@ -62,8 +62,8 @@ def test_the_statuses_of_the_service_are_those_of_its_code() -> None:
 
 def test_the_statuses_of_gunicorn_are_those_of_its_protocol() -> None:
     """Gunicorn responds to requests that it cannot parse, and so does this service's subclass of its protocol."""
-    sources = "".join(map(inspect.getsource, (protocol, connections, http_guard)))
-    sent = {int(status) for status in re.findall(r"(?:_send_error_response|_refuse)\((\d{3})", sources)}
+    sources = "".join(map(inspect.getsource, (protocol, connections, limits, http_guard)))
+    sent = {int(status) for status in re.findall(r"(?:_send_error_response\(|_refuse\(|return )(\d{3})\b", sources)}
     assert _sent_by("Gunicorn") == sent - NOT_SENT.keys()
     assert NOT_SENT.keys() <= sent
 

@@ -8,15 +8,16 @@ import os
 import signal
 import socket
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import SECONDS, ask, service, wait_until, workers
+from tests.e2e.stack import SECONDS, ask, post, service, wait_until, workers
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux: /proc and 127.0.0.2")
 SLOW = int(os.environ.get("E2E_SLOW_CLIENTS", "300"))
+OPEN_FILES = 256
 HEAD = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
 
 
@@ -48,6 +49,34 @@ def _outcome(connection: socket.socket) -> str:
         return "open"
     except OSError:
         return "reset"
+
+
+def test_many_clients_together_silence_nobody(tmp_path: Path) -> None:
+    """Each has its own IP address and few connections. The worker has fewer open files than they have connections."""
+    limit = f"--nofile={OPEN_FILES}:{OPEN_FILES}"
+    with (
+        service(tmp_path, prefix=("prlimit", limit), WEB_CONCURRENCY="1") as gunicorn,
+        closing(http.client.HTTPConnection("127.0.0.1", gunicorn.port, timeout=SECONDS)) as kept,
+        ExitStack() as stack,
+    ):
+        slow = []
+        for number in range(2 * OPEN_FILES):
+            client = f"127.0.{1 + number // 100}.{1 + number % 100}"
+            connection = socket.create_connection(("127.0.0.1", gunicorn.port), SECONDS, (client, 0))
+            slow.append(stack.enter_context(connection))
+            connection.sendall(HEAD)
+            if number % 10 == 0:
+                kept.request("GET", "/items")
+                assert kept.getresponse().read() == b"[]\n"
+                assert ask(gunicorn.port, "GET", "/healthz").status == 200
+        (worker,) = workers(gunicorn)
+        open_files = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+        assert post(gunicorn.port, {"name": "Served"}).status == 201
+        outcomes = Counter(_outcome(connection) for connection in slow)
+    print(f"{len(slow)} slow connections, {open_files} open files of {OPEN_FILES}, outcomes {dict(outcomes)}")
+    assert open_files < OPEN_FILES
+    assert outcomes["408"] + outcomes["reset"] > OPEN_FILES
+    assert "Too many open files" not in gunicorn.err.read_text()
 
 
 def test_a_worker_that_hangs_delays_no_new_connection(tmp_path: Path) -> None:
