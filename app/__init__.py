@@ -36,7 +36,7 @@ HANDLERS = "handlers"
 
 def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
-    database = Database(settings.database_url, settings.write_timeout, settings.wal_limit)
+    database = Database(settings.database_url, settings.write_timeout, wal_limit=settings.wal_limit)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
     lifespan = _lifespan(database, keys.remove_old_responses)
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
