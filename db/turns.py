@@ -191,7 +191,7 @@ class Turns:
 
         A process that has opened a file while it was read-only cannot write to it until all its connections are closed.
         """
-        connection = self.connections.take()
+        connection = self.connections.take(self.file.check())
         try:
             if seconds and self.wal.is_over_limit():
                 self.wal.shrink(raw(connection))
