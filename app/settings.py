@@ -83,6 +83,12 @@ def _whole_number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _shared_file(text: str) -> Path | None:
+    if text and not os.access(Path(text).parent, os.W_OK):
+        raise ValueError("must be a file in a folder that exists, and that the service can write to")
+    return Path(text) if text else None
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in choices:
@@ -136,8 +142,8 @@ class Settings:
     forwarded_allow_ips: str = _setting(
         "127.0.0.1,::1",
         _proxies,
-        "The proxies whose `X-Forwarded-Proto` and `X-Forwarded-Prefix` are trusted: IP addresses or networks, "
-        "separated by commas, or `*`.",
+        "The proxies whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Prefix` are trusted: IP addresses "
+        "or networks, separated by commas, or `*`.",
     )
     connections_per_ip: int = _setting(
         "500",
@@ -153,6 +159,12 @@ class Settings:
     )
     idempotency_hours: int = _setting(
         "24", _whole_number(1, 8760), "The hours for which the response to an `Idempotency-Key` is kept."
+    )
+    rate_limit_file: Path | None = _setting(
+        "",
+        _shared_file,
+        "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits "
+        "together. Empty means that each instance counts for itself.",
     )
     welcome: bool = _setting(
         "off",

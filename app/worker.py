@@ -111,11 +111,14 @@ class Protocol(LimitedProtocol):
             self.log.requests.put((time.time(), id_, self.client(request), method, url, status, size, 0.0))
 
     def client(self, request: Any) -> str:
-        """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none."""
+        """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none.
+
+        Only the last address is the proxy's own: those before it, also on lines before, can be what a client sent.
+        """
         if request and self._forwarded_trust[0]:
-            for name, value in request.headers_bytes:
-                if name == b"x-forwarded-for":
-                    return str(value.rpartition(b",")[2].strip().decode("latin-1"))
+            found = [value for name, value in request.headers_bytes if name == b"x-forwarded-for"]
+            if found and (last := found[-1].rpartition(b",")[2].strip()):
+                return str(last.decode("latin-1"))
         return str(self._client[0]) if self._client else ""
 
     def _build_http_scope(self, request: Any, *_ends: Any) -> dict[str, Any]:
@@ -137,6 +140,8 @@ class Protocol(LimitedProtocol):
         }
         if self._forwarded_trust[0]:
             prefix.restore(scope)
+            if ip := self.client(request):
+                scope["client"] = (ip, 0)
         return scope
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:

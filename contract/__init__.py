@@ -8,7 +8,9 @@ from contract.installation import install
 from contract.serving.capabilities import Call, Capability
 from contract.serving.compiler import Around
 from contract.serving.exceptions import ErrorMap
+from contract.serving.limits import Count, Limiter
 from contract.serving.request import Interceptor, Proceed, Request
+from contract.spec.limits import RateLimit
 from contract.spec.loading import Contract, load
 
 __all__ = [
@@ -17,9 +19,12 @@ __all__ = [
     "Capability",
     "Contract",
     "ContractError",
+    "Count",
     "ErrorMap",
     "Interceptor",
+    "Limiter",
     "Proceed",
+    "RateLimit",
     "Request",
     "install",
     "load",

@@ -9,11 +9,14 @@ from contract.media_types import Accept
 from contract.requests.bodies import Body
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
+from contract.serving import retirement
 from contract.serving.capabilities import Capabilities, Capability
 from contract.serving.forwarding import ForwardedOperation
+from contract.serving.limits import Admit, Limiter, admission
 from contract.serving.operation import CompiledOperation, Parts, Runtime
 from contract.serving.request import Interceptor, Target
 from contract.spec.document import Document, Uncompilable
+from contract.spec.limits import FIELD, rate_limit
 from contract.spec.operations import Operation, Route
 from contract.spec.schemas import Schemas
 
@@ -25,11 +28,12 @@ _ADVICE = "change the contract, or leave the operation to plain Connexion with `
 
 
 class Extensions(NamedTuple):
-    """What an application adds to operations: code around them and their handlers, and checks of credentials."""
+    """What an application adds to operations: code around them and their handlers, checks of credentials, counts."""
 
     around: Sequence[Around] = ()
     capabilities: Sequence[Capability] = ()
     security_map: Any = None
+    limiter: Limiter | None = None
 
 
 class Compiler:
@@ -79,19 +83,34 @@ class Compiler:
     def _target(self, operation: Operation, route: Route, handler: Handler) -> Target:
         if operation.fault is not None:
             raise Uncompilable(operation.fault)
-        interceptors = [code for make in self._extensions.around if (code := make(operation)) is not None]
+        makers = (retirement.around, *self._extensions.around)
+        interceptors = [code for make in makers if (code := make(operation)) is not None]
         capabilities = Capabilities(self._extensions.capabilities, operation)
         if fault := capabilities.fault(handler):
             raise Uncompilable(fault)
+        admit = self._admission(operation)
         if operation.uses_connexion:
             forwarded = ForwardedOperation(operation, frozenset(route.operations), interceptors)
             self.forwarded.append(forwarded)
             return forwarded
         return CompiledOperation(
-            handler, self._parts(operation, route, handler, capabilities), self._runtime, interceptors
+            handler, self._parts(operation, route, handler, capabilities, admit), self._runtime, interceptors
         )
 
-    def _parts(self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities) -> Parts:
+    def _admission(self, operation: Operation) -> Admit | None:
+        """Return what counts the requests, where the contract limits them."""
+        limit = rate_limit(self._document, operation.definition)
+        if limit is None:
+            return None
+        if operation.uses_connexion:
+            raise Uncompilable(f"plain Connexion does not enforce {FIELD}; `{FIELD}: false` stands for no limit")
+        if self._extensions.limiter is None:
+            raise Uncompilable(f"{FIELD} needs limiter=… in contract.install()")
+        return admission(limit, self._extensions.limiter)
+
+    def _parts(
+        self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities, admit: Admit | None
+    ) -> Parts:
         connexion_operation = connexion_internals.context_operation(operation, self._document, handler)
         return Parts(
             parameters=Parameters(
@@ -108,4 +127,5 @@ class Compiler:
             authenticate=connexion_internals.authentication(connexion_operation, self._extensions.security_map),
             is_safe=operation.method in _SAFE_METHODS,
             capabilities=capabilities,
+            admit=admit,
         )

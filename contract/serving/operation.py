@@ -19,6 +19,7 @@ from contract.responses.encoder import Encoder
 from contract.responses.response import Response
 from contract.serving.capabilities import Capabilities
 from contract.serving.exceptions import Exceptions
+from contract.serving.limits import Admit
 from contract.serving.request import Interceptor, Request, Target, around
 
 Handler = Callable[..., Any]
@@ -41,6 +42,7 @@ class Parts:
     authenticate: connexion_internals.Authenticate | None
     is_safe: bool
     capabilities: Capabilities
+    admit: Admit | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class CompiledOperation(Target):
         self._runtime = runtime
         self._application_context = runtime.application_context
         self._capabilities = parts.capabilities
+        self._admit = parts.admit
         self._is_simple = parts.body is None and parts.authenticate is None
         self._select_arguments = _argument_selector(handler, parts)
         self.respond = around(self._with_problems, interceptors) if interceptors else self._respond
@@ -84,6 +87,8 @@ class CompiledOperation(Target):
         if b"accept" in headers:
             self._accept.check(headers[b"accept"])
         if self._is_simple and b"content-length" not in headers and b"transfer-encoding" not in headers:
+            if self._admit is not None:
+                self._admit(request)
             arguments, violations = self._parameters.read(request.path_values, request.scope["query_string"], headers)
         else:
             arguments, violations = await self._receive(request)
@@ -114,6 +119,8 @@ class CompiledOperation(Target):
         if self._parts.authenticate is not None:
             request.receive = limited(request.receive, limit)
             request.context = await self._parts.authenticate(request.scope, request.receive)
+        if self._admit is not None:
+            self._admit(request)
         arguments, violations = self._parameters.read(request.path_values, request.scope["query_string"], headers)
         if body is None:
             request.receive = limited(request.receive, limit)

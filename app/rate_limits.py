@@ -1,0 +1,76 @@
+"""`x-rate-limit`: counts the requests of each client, by its key or token if it has one, else by its IP address.
+
+Counts are shared by all workers (`app.shared_counts`). Of a large limit, a worker takes a thousandth at a time, which
+spares it most of the locking: a client can be refused a little early, and never gets more than the limit.
+"""
+
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+
+from app.shared_counts import SharedCounts, Taken, now
+from contract import Count, RateLimit, Request
+
+_PARTS = 1000
+"""Into how many parts a limit is divided for the workers."""
+_MAX_KNOWN = 10_000
+"""The clients for which a worker knows what it has taken."""
+
+
+class RateLimits:
+    """Counts for all processes that are forked after it is made, and for those with the same `file`."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._shared = SharedCounts(file)
+        self._own: dict[int, Taken] = {}
+
+    def count(self, limit: RateLimit, request: Request) -> Count | None:
+        """Count a request; None if the client has no IP address, as on a Unix socket."""
+        client = _client(request)
+        if client is None:
+            return None
+        key = _key(limit.name, client)
+        own, present = self._own.get(key), now()
+        if own is not None and own.end > present:
+            if own.granted:
+                self._own[key] = Taken(own.granted - 1, own.left, own.end)
+                return Count(own.granted - 1 + own.left, own.end - present)
+            if not own.left:
+                return Count(-1, own.end - present)
+        return self._take(key, limit, present)
+
+    def _take(self, key: int, limit: RateLimit, present: int) -> Count:
+        """Take a part of what is left, and use one of it."""
+        part = max(1, limit.requests // _PARTS)
+        granted, left, end = self._shared.take(key, part, limit.requests, limit.seconds * 1000)
+        if len(self._own) >= _MAX_KNOWN:
+            self._own.clear()
+        self._own[key] = Taken(max(0, granted - 1), left, end)
+        return Count(granted - 1 + left, end - present)
+
+
+def _client(request: Request) -> str | None:
+    principal = request.context.get("user")
+    if principal is not None:
+        return f"principal {principal}"
+    client = request.scope.get("client")
+    return None if client is None or client[1] is None else network(client[0])
+
+
+@lru_cache(maxsize=_MAX_KNOWN)
+def network(ip: str) -> str:
+    """Return what counts as one client: an IPv4 address, or the first 64 bits of an IPv6 one (RFC 6177 §2)."""
+    try:
+        address = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
+
+
+@lru_cache(maxsize=_MAX_KNOWN)
+def _key(name: str, client: str) -> int:
+    """Return 64 bits that stand for a client in a limit, the same in every process; 0 is for empty rows."""
+    return int.from_bytes(blake2b(f"{name} {client}".encode(), digest_size=8).digest()) or 1
