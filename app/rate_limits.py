@@ -4,12 +4,13 @@ Counts are shared by all workers (`app.shared_counts`). Of a large limit, a work
 spares it most of the locking: a client can be refused a little early, and never gets more than the limit.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
-from app.shared_counts import SharedCounts, Taken, now
+from app.shared_counts import SharedCounts, now
 from contract import Count, RateLimit, Request
 
 _PARTS = 1000
@@ -18,12 +19,21 @@ _MAX_KNOWN = 10_000
 """The clients for which a worker knows what it has taken."""
 
 
+@dataclass(slots=True)
+class _Part:
+    """What a worker has taken and not used, what was left after that, and when the window ends."""
+
+    unused: int
+    left: int
+    end: int
+
+
 class RateLimits:
     """Counts for all processes that are forked after it is made, and for those with the same `file`."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._shared = SharedCounts(file)
-        self._own: dict[int, Taken] = {}
+        self._own: dict[int, _Part] = {}
 
     def count(self, limit: RateLimit, request: Request) -> Count | None:
         """Count a request; None if the client has no IP address, as on a Unix socket."""
@@ -33,11 +43,11 @@ class RateLimits:
         key = _key(limit.name, client)
         own, present = self._own.get(key), now()
         if own is not None and own.end > present:
-            if own.granted:
-                self._own[key] = Taken(own.granted - 1, own.left, own.end)
-                return Count(own.granted - 1 + own.left, own.end - present)
+            if own.unused:
+                own.unused -= 1
+                return own.unused + own.left, own.end - present
             if not own.left:
-                return Count(-1, own.end - present)
+                return -1, own.end - present
         return self._take(key, limit, present)
 
     def _take(self, key: int, limit: RateLimit, present: int) -> Count:
@@ -46,8 +56,8 @@ class RateLimits:
         granted, left, end = self._shared.take(key, part, limit.requests, limit.seconds * 1000)
         if len(self._own) >= _MAX_KNOWN:
             self._own.clear()
-        self._own[key] = Taken(max(0, granted - 1), left, end)
-        return Count(granted - 1 + left, end - present)
+        self._own[key] = _Part(max(0, granted - 1), left, end)
+        return granted - 1 + left, end - present
 
 
 def _client(request: Request) -> str | None:

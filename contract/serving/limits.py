@@ -5,7 +5,7 @@ Responses have `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from contract.problems import Problem
 from contract.serving.request import Request
@@ -15,11 +15,8 @@ Admit = Callable[[Request], None]
 """Counts a request, and notes the headers of its response. Raises `Problem` (429)."""
 
 
-class Count(NamedTuple):
-    """The requests that a client has left, -1 if this one was too many, and the milliseconds until it has all again."""
-
-    left: int
-    milliseconds: int
+Count = tuple[int, int]
+"""The requests that a client has left, -1 if this one was too many, and the milliseconds until it has all again."""
 
 
 class Limiter(Protocol):

@@ -10,7 +10,7 @@ from gunicorn.config import Config
 
 from app import rate_limits, shared_counts
 from app.rate_limits import RateLimits, network
-from contract import Count, RateLimit
+from contract import RateLimit
 from contract.serving.request import Request
 from tests.app.serving import exchange
 from tests.support import ContractClient
@@ -36,7 +36,7 @@ def request(client: Any = ("192.0.2.1", 5), user: str | None = None) -> Any:
 def left(limits: RateLimits, request: Request, limit: RateLimit = SMALL) -> int | None:
     """What a client has left after a request."""
     count = limits.count(limit, request)
-    return None if count is None else count.left
+    return None if count is None else count[0]
 
 
 def test_a_client_has_so_many_requests_in_a_window(clock: list[int]) -> None:
@@ -44,9 +44,9 @@ def test_a_client_has_so_many_requests_in_a_window(clock: list[int]) -> None:
     limits = RateLimits()
     assert [left(limits, request()) for _ in range(5)] == [2, 1, 0, -1, -1]
     clock[0] += 59_999
-    assert limits.count(SMALL, request()) == Count(-1, 1)
+    assert limits.count(SMALL, request()) == (-1, 1)
     clock[0] += 1
-    assert limits.count(SMALL, request()) == Count(2, 60_000)
+    assert limits.count(SMALL, request()) == (2, 60_000)
 
 
 def test_every_limit_and_every_client_has_a_count_of_its_own() -> None:

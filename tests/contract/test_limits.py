@@ -61,7 +61,7 @@ class Limiter:
             return None
         self.users.append(request.context.get("user"))
         self.counts[limit] = count = self.counts.get(limit, 0) + 1
-        return Count(max(-1, limit.requests - count), 1001)
+        return max(-1, limit.requests - count), 1001
 
 
 def test_every_response_says_what_is_left(serve: Serve) -> None:
