@@ -20,6 +20,7 @@ from app import limits, prefix, security_headers
 from app.connections import LimitedProtocol
 from app.drain import accept_all, close_idle
 from app.exchange import Exchange, InOwnContext
+from app.forwarded import client_ip
 from app.hosts import Hosts
 from app.settings import Settings
 from contract.problems import MEDIA_TYPE, Problem, status_title
@@ -111,15 +112,9 @@ class Protocol(LimitedProtocol):
             self.log.requests.put((time.time(), id_, self.client(request), method, url, status, size, 0.0))
 
     def client(self, request: Any) -> str:
-        """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none.
-
-        Only the last address is the proxy's own: those before it, also on lines before, can be what a client sent.
-        """
-        if request and self._forwarded_trust[0]:
-            found = [value for name, value in request.headers_bytes if name == b"x-forwarded-for"]
-            if found and (last := found[-1].rpartition(b",")[2].strip()):
-                return str(last.decode("latin-1"))
-        return str(self._client[0]) if self._client else ""
+        """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none."""
+        forwarded = client_ip(request.headers_bytes) if request and self._forwarded_trust[0] else ""
+        return forwarded or (str(self._client[0]) if self._client else "")
 
     def _build_http_scope(self, request: Any, *_ends: Any) -> dict[str, Any]:
         """Build the ASGI scope. `_forwarded_trust` is empty for clients that are not trusted proxies."""

@@ -47,7 +47,6 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
     `capabilities` code around the handlers of those that declare a header; `limiter` counts what `x-rate-limit` limits.
     `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
-
     Raise `ContractError`, which lists everything that does not fit.
     """
     guards.check(application)
@@ -56,15 +55,20 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     functions, faults = resolve_handlers(_operations(found), document, handlers, [each.header for each in capabilities])
     runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
-    extensions = Extensions(around, capabilities, options["security_map"], limiter)
-    compiler = Compiler(document, runtime, extensions, enforce=enforce)
+    added = Extensions(around, capabilities, options["security_map"], limiter)
+    compiler = Compiler(document, runtime, added, enforce=enforce)
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
         raise document.error("The contract and the handlers do not fit together:", faults)
     if compiler.forwarded:
         _add_forwarded(application, _forwarded(document, found), functions, options)
+    _build(application, compiler, Router(compiled), runtime)
+
+
+def _build(application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime) -> None:
+    """Build the middlewares; after this, none can be added."""
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
+    connexion_internals.build_stack(application, _outermost(application, compiler, router, runtime))
     guards.refuse_additions(application)
 
 

@@ -76,7 +76,7 @@ class CompiledOperation(Target):
         self._runtime = runtime
         self._application_context = runtime.application_context
         self._capabilities = parts.capabilities
-        self._admit = parts.admit
+        self._admit = parts.admit if parts.authenticate is None else None
         self._is_simple = parts.body is None and parts.authenticate is None
         self._select_arguments = _argument_selector(handler, parts)
         self.respond = around(self._with_problems, interceptors) if interceptors else self._respond
@@ -84,11 +84,11 @@ class CompiledOperation(Target):
     async def _respond(self, request: Request) -> Response:
         """Serve a request. Raise `Problem` for what the contract does not allow."""
         headers = request.headers
+        if self._admit is not None:
+            self._admit(request)
         if b"accept" in headers:
             self._accept.check(headers[b"accept"])
         if self._is_simple and b"content-length" not in headers and b"transfer-encoding" not in headers:
-            if self._admit is not None:
-                self._admit(request)
             arguments, violations = self._parameters.read(request.path_values, request.scope["query_string"], headers)
         else:
             arguments, violations = await self._receive(request)
@@ -119,8 +119,8 @@ class CompiledOperation(Target):
         if self._parts.authenticate is not None:
             request.receive = limited(request.receive, limit)
             request.context = await self._parts.authenticate(request.scope, request.receive)
-        if self._admit is not None:
-            self._admit(request)
+            if self._parts.admit is not None:  # now that the client is known
+                self._parts.admit(request)
         arguments, violations = self._parameters.read(request.path_values, request.scope["query_string"], headers)
         if body is None:
             request.receive = limited(request.receive, limit)

@@ -77,7 +77,7 @@ def test_every_response_says_what_is_left(serve: Serve) -> None:
 
 
 def test_an_operation_can_have_none(serve: Serve) -> None:
-    """And a client can, whom the limiter does not count."""
+    """And so can a client that the limiter does not count."""
     client = serve(CONTRACT, SOURCE, limiter=Limiter())
     for response in (client.get("/y"), client.get("/x/1", headers={"X-Unlimited": "yes"})):
         assert response.status_code == 200
