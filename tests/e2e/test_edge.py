@@ -528,6 +528,20 @@ def test_forwarding_headers_of_clients_are_replaced(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("sent", "forwarded"),
+    [("192.0.2.9, 192.0.2.1", "192.0.2.9, 192.0.2.1"), ("", "127.0.0.1"), (None, "127.0.0.1")],
+)
+def test_a_trusted_proxy_says_where_a_client_is(tmp_path: Path, sent: str | None, forwarded: str) -> None:
+    """If it does not, it counts as the client itself."""
+    trusted = [("local/proxies.conf", "#192.0.2.1     1;", "127.0.0.1 1;")]
+    headers = {} if sent is None else {"X-Forwarded-For": sent}
+    with scripted(lambda *_: OK) as upstream, edge(tmp_path / "edge", upstream.port, trusted) as nginx:
+        ask(nginx.port, "GET", "/items", headers=headers)
+    (request,) = upstream.requests
+    assert f"\r\nX-Forwarded-For: {forwarded}\r\n".encode() in request
+
+
 @pytest.mark.parametrize("path", ["/", "/ui"])
 def test_a_redirect_has_no_host(nginx: Running, path: str) -> None:
     """No header of a client can make it lead to another host."""
