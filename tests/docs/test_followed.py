@@ -16,6 +16,7 @@ FOLLOWED = {
     "docs/curl.md": "tests/docs/test_examples.py",
     "docs/database.md": "tests/docs/test_database.py",
     "docs/extending.md": "tests/extending.py",
+    "docs/limits.md": "tests/docs/test_limits.py",
     "docs/logs.md": "tests/e2e/test_compose.py",
     "docs/postgresql.md": "tests/e2e/test_postgresql.py",
     "docs/postman.md": "tests/e2e/test_postman.py",
