@@ -32,7 +32,11 @@ def _tokens(settings: Settings, attempts: Attempts) -> Verifier:
         return NoTokens()
     algorithm = settings.token_algorithm
     try:
-        keys = SharedSecret(Path(settings.jwt_secret_file), algorithm) if settings.jwt_secret_file else KeySet(settings.jwt_jwks, algorithm)
+        keys = (
+            SharedSecret(Path(settings.jwt_secret_file), algorithm)
+            if settings.jwt_secret_file
+            else KeySet(settings.jwt_jwks, algorithm)
+        )
     except KeySetError as error:
         raise SettingsError(str(error)) from None
     return Tokens(keys, Rules(settings.jwt_issuer, settings.jwt_audience, algorithm), attempts)

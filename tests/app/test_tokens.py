@@ -42,7 +42,14 @@ def jwk(key: Any, kid: str = "one", **more: Any) -> dict[str, Any]:
 def claims(**changes: Any) -> dict[str, Any]:
     """The claims of a token that is accepted, with changes; None removes one."""
     now = int(time.time())
-    good = {"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": now, "exp": now + 300, "scope": "items:read items:write"}
+    good = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "alice",
+        "iat": now,
+        "exp": now + 300,
+        "scope": "items:read items:write",
+    }
     return {name: value for name, value in (good | changes).items() if value is not None}
 
 
@@ -148,7 +155,9 @@ def test_an_unknown_key_is_refused(verifier: tokens.Tokens) -> None:
     assert refused(verifier, token(OTHER, kid="one")) == "The token is not valid."
 
 
-@pytest.mark.parametrize("header", [{"jwk": jwk(OTHER)}, {"jku": "http://127.0.0.1:9/"}, {"x5u": "http://127.0.0.1:9/"}])
+@pytest.mark.parametrize(
+    "header", [{"jwk": jwk(OTHER)}, {"jku": "http://127.0.0.1:9/"}, {"x5u": "http://127.0.0.1:9/"}]
+)
 def test_a_token_cannot_bring_its_key(verifier: tokens.Tokens, header: dict[str, Any]) -> None:
     """Keys and URLs in a token are ignored."""
     forged = jwt.encode(claims(), OTHER, "RS256", headers={"kid": "one", **header})
@@ -203,7 +212,7 @@ def test_what_is_remembered_is_bounded(verifier: tokens.Tokens, monkeypatch: pyt
 def test_failures_are_counted_before_signatures_are_verified(
     verifier: tokens.Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An address that has failed too often costs nothing more."""
+    """A client that has failed too often costs nothing more."""
     for number in range(20):
         refused(verifier, f"a.b.{number}")
     monkeypatch.setattr(jwt, "get_unverified_header", None)
@@ -242,7 +251,9 @@ def test_only_keys_for_the_algorithm_are_used() -> None:
     assert set(token_keys.usable_keys(content, "ES256")) == {"d"}
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": [{"kty": "RSA", "kid": "a"}]}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": [{"kty": "RSA", "kid": "a"}]}', b"\xff"]
+)
 def test_without_keys_it_is_503(verifier: tokens.Tokens, key_set: Path, content: bytes) -> None:
     """The client has done nothing wrong."""
     key_set.write_bytes(content)
@@ -314,7 +325,10 @@ def test_a_shared_secret_can_be_used(tmp_path: Path) -> None:
     file.write_text("s" * 32 + "\n")
     with ContractClient(create_app(secured(tmp_path, JWT_SECRET_FILE=str(file)))) as client:
         good, wrong, other = token("s" * 32, "HS256"), token("t" * 32, "HS256"), token(KEY)
-        found = [client.get("/items", headers={"Authorization": f"Bearer {each}"}).status_code for each in (good, wrong, other)]
+        found = [
+            client.get("/items", headers={"Authorization": f"Bearer {each}"}).status_code
+            for each in (good, wrong, other)
+        ]
         assert found == [200, 401, 401]
 
 
@@ -337,7 +351,10 @@ def test_without_an_issuer_no_token_is_accepted(tmp_path: Path) -> None:
         ({"JWT_JWKS": "ftp://issuer.example/keys"}, "JWT_JWKS must be a file, or a URL with https://"),
         ({"JWT_JWKS": "x", "JWT_SECRET_FILE": "y"}, "JWT_JWKS and JWT_SECRET_FILE exclude each other"),
         ({"JWT_JWKS": "x", "JWT_ALGORITHM": "HS256"}, "JWT_ALGORITHM is HS256, which is not for that kind of key"),
-        ({"JWT_SECRET_FILE": "x", "JWT_ALGORITHM": "RS256"}, "JWT_ALGORITHM is RS256, which is not for that kind of key"),
+        (
+            {"JWT_SECRET_FILE": "x", "JWT_ALGORITHM": "RS256"},
+            "JWT_ALGORITHM is RS256, which is not for that kind of key",
+        ),
         ({"JWT_JWKS": "x", "JWT_ALGORITHM": "none"}, "JWT_ALGORITHM must be one of: RS256"),
         ({}, "JWT_ISSUER needs JWT_JWKS or JWT_SECRET_FILE"),
     ],
