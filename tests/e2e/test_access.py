@@ -18,7 +18,7 @@ from tools.conformance.engine import run
 
 
 @contextmanager
-def secured(folder: Path, **settings: str) -> Iterator[tuple[Running, str]]:
+def secured(folder: Path, **settings: Any) -> Iterator[tuple[Running, str]]:
     """Run the service with `ACCESS=secured`, and create a key for all scopes."""
     with service(folder, ACCESS="secured", KEYS_SECRET_FILE=f"{folder}/keys.secret", **settings) as running:
         yield running, keys(folder, "create", "alice", "--scope=items:read", "--scope=items:write").strip()
