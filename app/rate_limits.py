@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from app.shared_counts import SharedCounts, now
-from contract import Count, RateLimit, Request
+from contract import Count, RateLimit, Request, principal
 
 _PARTS = 10_000
 """Into how many parts a limit is divided for the workers."""
@@ -61,9 +61,9 @@ class RateLimits:
 
 
 def _client(request: Request) -> str | None:
-    principal = request.context.get("user")
-    if principal is not None:
-        return f"principal {principal}"
+    sender = principal()
+    if sender is not None:
+        return f"principal {sender.id}"
     client = request.scope.get("client")
     return None if client is None or client[1] is None else network(client[0])
 

@@ -5,6 +5,7 @@ A library for Connexion 3 applications. `install()` is its front door; handlers 
 
 from contract.diagnostics import ContractError
 from contract.installation import install
+from contract.serving.access import Principal, RejectedError, Verifier, principal
 from contract.serving.capabilities import Call, Capability
 from contract.serving.compiler import Around
 from contract.serving.exceptions import ErrorMap
@@ -23,9 +24,13 @@ __all__ = [
     "ErrorMap",
     "Interceptor",
     "Limiter",
+    "Principal",
     "Proceed",
     "RateLimit",
+    "RejectedError",
     "Request",
+    "Verifier",
     "install",
     "load",
+    "principal",
 ]

@@ -1,6 +1,7 @@
 """Compiles a contract: every operation, once, when the service starts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from contract import connexion_internals
@@ -10,6 +11,7 @@ from contract.requests.bodies import Body
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
 from contract.serving import retirement
+from contract.serving.access import Guard, Verifiers
 from contract.serving.capabilities import Capabilities, Capability
 from contract.serving.forwarding import ForwardedOperation
 from contract.serving.limits import Admit, Limiter, admission
@@ -19,6 +21,7 @@ from contract.spec.document import Document, Uncompilable
 from contract.spec.limits import FIELD, rate_limit
 from contract.spec.operations import Operation, Route
 from contract.spec.schemas import Schemas
+from contract.spec.security import requirement
 
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
@@ -33,7 +36,15 @@ class Extensions(NamedTuple):
     around: Sequence[Around] = ()
     capabilities: Sequence[Capability] = ()
     security_map: Any = None
+    verifiers: Verifiers = MappingProxyType({})
     limiter: Limiter | None = None
+
+
+class _Checks(NamedTuple):
+    """What can refuse a request before it is read: the check of its credentials, and the count of its client."""
+
+    guard: Guard | None
+    admit: Admit | None
 
 
 class Compiler:
@@ -88,14 +99,21 @@ class Compiler:
         capabilities = Capabilities(self._extensions.capabilities, operation)
         if fault := capabilities.fault(handler):
             raise Uncompilable(fault)
-        admit = self._admission(operation)
+        checks = _Checks(self._guard(operation), self._admission(operation))
         if operation.uses_connexion:
             forwarded = ForwardedOperation(operation, frozenset(route.operations), interceptors)
             self.forwarded.append(forwarded)
             return forwarded
         return CompiledOperation(
-            handler, self._parts(operation, route, handler, capabilities, admit), self._runtime, interceptors
+            handler, self._parts(operation, route, handler, capabilities, checks), self._runtime, interceptors
         )
+
+    def _guard(self, operation: Operation) -> Guard | None:
+        """Return what checks the credentials, where a verifier of the application does."""
+        required = requirement(self._document, operation, self._extensions.verifiers)
+        if required is None:
+            return None
+        return Guard(required, self._extensions.verifiers, self._document["info"]["title"])
 
     def _admission(self, operation: Operation) -> Admit | None:
         """Return what counts the requests, where the contract limits them."""
@@ -109,7 +127,7 @@ class Compiler:
         return admission(limit, self._extensions.limiter)
 
     def _parts(
-        self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities, admit: Admit | None
+        self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities, checks: _Checks
     ) -> Parts:
         connexion_operation = connexion_internals.context_operation(operation, self._document, handler)
         return Parts(
@@ -124,8 +142,11 @@ class Compiler:
             encoder=Encoder(operation, self._document, self._responses, enforce=self._enforce),
             accept=Accept(operation.response_media_types),
             connexion_operation=connexion_operation,
-            authenticate=connexion_internals.authentication(connexion_operation, self._extensions.security_map),
+            guard=checks.guard,
+            authenticate=None
+            if checks.guard
+            else connexion_internals.authentication(connexion_operation, self._extensions.security_map),
             is_safe=operation.method in _SAFE_METHODS,
             capabilities=capabilities,
-            admit=admit,
+            admit=checks.admit,
         )

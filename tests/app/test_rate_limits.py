@@ -4,13 +4,14 @@ import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from gunicorn.config import Config
 
 from app import rate_limits, shared_counts
 from app.rate_limits import RateLimits, network
-from contract import RateLimit
+from contract import Principal, RateLimit
 from contract.serving.request import Request
 from tests.app.serving import exchange
 from tests.support import ContractClient
@@ -30,12 +31,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def request(client: Any = ("192.0.2.1", 5), user: str | None = None) -> Any:
     """A request of a client."""
-    return SimpleNamespace(scope={"client": client}, context={} if user is None else {"user": user})
+    return SimpleNamespace(scope={"client": client}, user=user)
 
 
 def left(limits: RateLimits, request: Request, limit: RateLimit = SMALL) -> int | None:
     """What a client has left after a request."""
-    count = limits.count(limit, request)
+    user = request.user  # type: ignore[attr-defined]  # a stand-in
+    with patch.object(rate_limits, "principal", lambda: user and Principal(user, frozenset())):
+        count = limits.count(limit, request)
     return None if count is None else count[0]
 
 
