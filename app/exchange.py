@@ -67,7 +67,7 @@ class Exchange:
         self._end()
         if connection.log.access_log_enabled:
             now, id_, request = time.time(), request_id.get(), self._request
-            client = connection.client(request)
+            client = scope["client"][0] if scope["client"] else ""
             seconds = time.monotonic() - began
             connection.log.requests.put(
                 (now, id_, client, request.method, request.uri, self.status, self.sent, seconds)

@@ -86,6 +86,8 @@ class ServingProtocol(LimitedProtocol):
         }
         if self._forwarded_trust[0]:
             prefix.restore(scope)
+            if ip := self.client(request):
+                scope["client"] = (ip, 0)
         return scope
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:

@@ -18,6 +18,7 @@ from gunicorn.workers import gasgi
 
 from app import limits, security_headers
 from app.drain import accept_all, close_idle
+from app.forwarded import client_ip
 from app.hosts import Hosts
 from app.serving import ServingProtocol
 from app.settings import Settings
@@ -89,11 +90,8 @@ class Protocol(ServingProtocol):
 
     def client(self, request: Any) -> str:
         """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none."""
-        if request and self._forwarded_trust[0]:
-            for name, value in request.headers_bytes:
-                if name == b"x-forwarded-for":
-                    return str(value.rpartition(b",")[2].strip().decode("latin-1"))
-        return str(self._client[0]) if self._client else ""
+        forwarded = client_ip(request.headers_bytes) if request and self._forwarded_trust[0] else ""
+        return forwarded or (str(self._client[0]) if self._client else "")
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
+from unittest.mock import ANY
 
 import httpx
 import jsonschema_rs
@@ -36,6 +37,7 @@ TITLES = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -267,6 +269,10 @@ def _assembled(sent: list[Message]) -> httpx.Response:
     assert len(starts) == 1, sent
     body = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
     return httpx.Response(starts[0]["status"], headers=starts[0]["headers"], content=body)
+
+
+LIMITED = {"ratelimit": ANY, "ratelimit-policy": '"default";q=1000000;w=60'}
+"""Headers of every response of an operation; tests/app/test_rate_limits.py has the values."""
 
 
 def assert_problem(  # a problem has so many parts

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 HELPERS = Path(__file__).resolve().parents[1] / "sdk" / "helpers"
-UNSAFE = ("post", "put", "patch", "delete")
-TITLE = "The operations that can change something: method, end of the path, whether it takes an Idempotency-Key."
+METHODS = ("get", "post", "put", "patch", "delete")
+TITLE = "The operations: method, end of the path, whether it takes an Idempotency-Key."
 PYTHON = '"""{}"""\n\nOPERATIONS: tuple[tuple[str, str, bool], ...] = (\n{})\n'
 TYPESCRIPT = "// {}\nexport const OPERATIONS: readonly (readonly [string, string, boolean])[] = [\n{}];\n"
 Operation = tuple[str, str, bool]
@@ -50,7 +50,7 @@ def operations(contract: dict[str, Any]) -> list[Operation]:
     found = [
         (method.upper(), path, _takes_key(contract, item, item[method]))
         for path, item in contract["paths"].items()
-        for method in UNSAFE
+        for method in METHODS
         if method in item
     ]
     found.sort(key=lambda operation: _rank(operation[1]), reverse=True)

@@ -1,6 +1,7 @@
 """Compiles a contract: every operation, once, when the service starts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from contract import connexion_internals
@@ -9,13 +10,18 @@ from contract.media_types import Accept
 from contract.requests.bodies import Body
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
+from contract.serving import retirement
+from contract.serving.access import Guard, Verifiers
 from contract.serving.capabilities import Capabilities, Capability
 from contract.serving.forwarding import ForwardedOperation
+from contract.serving.limits import Admit, Limiter, admission
 from contract.serving.operation import CompiledOperation, Parts, Runtime
 from contract.serving.request import Interceptor, Target
 from contract.spec.document import Document, Uncompilable
+from contract.spec.limits import FIELD, rate_limit
 from contract.spec.operations import Operation, Route
 from contract.spec.schemas import Schemas
+from contract.spec.security import requirement
 
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
@@ -25,11 +31,20 @@ _ADVICE = "change the contract, or leave the operation to plain Connexion with `
 
 
 class Extensions(NamedTuple):
-    """What an application adds to operations: code around them and their handlers, and checks of credentials."""
+    """What an application adds to operations: code around them and their handlers, checks of credentials, counts."""
 
     around: Sequence[Around] = ()
     capabilities: Sequence[Capability] = ()
     security_map: Any = None
+    verifiers: Verifiers = MappingProxyType({})
+    limiter: Limiter | None = None
+
+
+class _Checks(NamedTuple):
+    """What can refuse a request before it is read: the check of its credentials, and the count of its client."""
+
+    guard: Guard | None
+    admit: Admit | None
 
 
 class Compiler:
@@ -79,19 +94,41 @@ class Compiler:
     def _target(self, operation: Operation, route: Route, handler: Handler) -> Target:
         if operation.fault is not None:
             raise Uncompilable(operation.fault)
-        interceptors = [code for make in self._extensions.around if (code := make(operation)) is not None]
+        makers = (retirement.around, *self._extensions.around)
+        interceptors = [code for make in makers if (code := make(operation)) is not None]
         capabilities = Capabilities(self._extensions.capabilities, operation)
         if fault := capabilities.fault(handler):
             raise Uncompilable(fault)
+        checks = _Checks(self._guard(operation), self._admission(operation))
         if operation.uses_connexion:
             forwarded = ForwardedOperation(operation, frozenset(route.operations), interceptors)
             self.forwarded.append(forwarded)
             return forwarded
         return CompiledOperation(
-            handler, self._parts(operation, route, handler, capabilities), self._runtime, interceptors
+            handler, self._parts(operation, route, handler, capabilities, checks), self._runtime, interceptors
         )
 
-    def _parts(self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities) -> Parts:
+    def _guard(self, operation: Operation) -> Guard | None:
+        """Return what checks the credentials, where a verifier of the application does."""
+        required = requirement(self._document, operation, self._extensions.verifiers)
+        if required is None:
+            return None
+        return Guard(required, self._extensions.verifiers, self._document["info"]["title"])
+
+    def _admission(self, operation: Operation) -> Admit | None:
+        """Return what counts the requests, where the contract limits them."""
+        limit = rate_limit(self._document, operation.definition)
+        if limit is None:
+            return None
+        if operation.uses_connexion:
+            raise Uncompilable(f"plain Connexion does not enforce {FIELD}; `{FIELD}: false` stands for no limit")
+        if self._extensions.limiter is None:
+            raise Uncompilable(f"{FIELD} needs limiter=… in contract.install()")
+        return admission(limit, self._extensions.limiter)
+
+    def _parts(
+        self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities, checks: _Checks
+    ) -> Parts:
         connexion_operation = connexion_internals.context_operation(operation, self._document, handler)
         return Parts(
             parameters=Parameters(
@@ -105,7 +142,11 @@ class Compiler:
             encoder=Encoder(operation, self._document, self._responses, enforce=self._enforce),
             accept=Accept(operation.response_media_types),
             connexion_operation=connexion_operation,
-            authenticate=connexion_internals.authentication(connexion_operation, self._extensions.security_map),
+            guard=checks.guard,
+            authenticate=None
+            if checks.guard
+            else connexion_internals.authentication(connexion_operation, self._extensions.security_map),
             is_safe=operation.method in _SAFE_METHODS,
             capabilities=capabilities,
+            admit=checks.admit,
         )

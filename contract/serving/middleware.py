@@ -65,14 +65,16 @@ class ContractMiddleware:
             return
         headers = read_headers(scope["headers"], target.header_names)
         request_id = begin_request(headers.get(HEADER)).encode()
+        request = Request(scope, receive, headers, path_values)
         try:
-            response = await target.respond(Request(scope, receive, headers, path_values))
+            response = await target.respond(request)
         except ClientDisconnect:
             logger.debug("The client disconnected before its request was complete")
             return
         except Exception as error:  # noqa: BLE001 -- the edge of the process
             response = self._exceptions.response(error, scope)
         response.headers.append((HEADER, request_id))
+        response.headers += request.response_headers
         add_cache_control(response.headers)
         await response.send(scope, send, is_head=scope["method"] == "HEAD")
 

@@ -17,8 +17,10 @@ from contract.requests.bodies import Body, check_length, limited, read_body, rep
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
 from contract.responses.response import Response
+from contract.serving.access import Guard
 from contract.serving.capabilities import Capabilities
 from contract.serving.exceptions import Exceptions
+from contract.serving.limits import Admit
 from contract.serving.request import Interceptor, Request, Target, around
 
 Handler = Callable[..., Any]
@@ -38,9 +40,11 @@ class Parts:
     encoder: Encoder
     accept: Accept
     connexion_operation: Any
+    guard: Guard | None
     authenticate: connexion_internals.Authenticate | None
     is_safe: bool
     capabilities: Capabilities
+    admit: Admit | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ class CompiledOperation(Target):
 
     def __init__(self, handler: Handler, parts: Parts, runtime: Runtime, interceptors: Sequence[Interceptor]) -> None:
         self.header_names = _ALWAYS_READ | parts.parameters.header_names
+        self._guard = parts.guard
+        if parts.guard is not None:
+            self.header_names |= parts.guard.header_names
         self._handler = handler
         self._is_async = inspect.iscoroutinefunction(handler)
         self._run = runtime.run if parts.is_safe else runtime.run_unsafe
@@ -74,13 +81,18 @@ class CompiledOperation(Target):
         self._runtime = runtime
         self._application_context = runtime.application_context
         self._capabilities = parts.capabilities
+        self._admit = parts.admit if parts.authenticate is None else None
         self._is_simple = parts.body is None and parts.authenticate is None
         self._select_arguments = _argument_selector(handler, parts)
         self.respond = around(self._with_problems, interceptors) if interceptors else self._respond
 
     async def _respond(self, request: Request) -> Response:
         """Serve a request. Raise `Problem` for what the contract does not allow."""
+        if self._guard is not None:
+            await self._guard.check(request)
         headers = request.headers
+        if self._admit is not None:
+            self._admit(request)
         if b"accept" in headers:
             self._accept.check(headers[b"accept"])
         if self._is_simple and b"content-length" not in headers and b"transfer-encoding" not in headers:
@@ -114,6 +126,8 @@ class CompiledOperation(Target):
         if self._parts.authenticate is not None:
             request.receive = limited(request.receive, limit)
             request.context = await self._parts.authenticate(request.scope, request.receive)
+            if self._parts.admit is not None:  # now that the client is known
+                self._parts.admit(request)
         arguments, violations = self._parameters.read(request.path_values, request.scope["query_string"], headers)
         if body is None:
             request.receive = limited(request.receive, limit)

@@ -16,10 +16,11 @@ class Request:
 
     `headers` are those that the operation reads; `path_values` the raw values of the path's parameters; `arguments` the
     decoded parameters and the body, once they are known; `content` the body as it was sent; `context` what security
-    knows about the client; `operation_id` is set for capabilities.
+    knows about the client; `operation_id` is set for capabilities; `response_headers` are for any response.
     """
 
-    __slots__ = ("arguments", "content", "context", "headers", "operation_id", "path_values", "receive", "scope")
+    __slots__ = ("arguments", "content", "context", "headers", "operation_id", "path_values", "receive",
+                 "response_headers", "scope")  # fmt: skip
 
     def __init__(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, str], path_values: tuple[str, ...]
@@ -32,6 +33,7 @@ class Request:
         self.operation_id = ""
         self.content = b""
         self.context: dict[str, Any] = {}
+        self.response_headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def header(self, name: str) -> str | None:
         """Return the value of any header; several lines of it are one list (RFC 9110 §5.3)."""

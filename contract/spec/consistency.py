@@ -1,9 +1,10 @@
-"""Whether the parts of a contract fit together: references, operationIds, path parameters, security schemes."""
+"""Whether the parts of a contract fit together: references, operationIds, path parameters, security, limits, dates."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contract.diagnostics import Fault, Steps, pointer, suggestion
+from contract.spec import limits, retirement
 from contract.spec.document import (
     FILES,
     METHODS,
@@ -70,7 +71,10 @@ def faults(document: Document) -> Iterator[Fault]:
                 yield from _operation_id(resolved[method], at, first)
                 yield from _path_parameters(document, resolved, path, at)
                 yield from _security(document, resolved[method].get("security", ()), at)
+                yield from limits.faults(resolved[method], at)
+                yield from retirement.faults(resolved[method], at)
     yield from _security(document, document.get("security", ()), ())
+    yield from limits.faults(document, ())
 
 
 def _operation_id(operation: Mapping[str, Any], at: Steps, first: dict[str, Steps]) -> Iterator[Fault]:

@@ -79,7 +79,7 @@ def test_the_real_request_gets_the_same(
 
 
 def _comparable(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:
-    own = {"x-request-id", "preference-applied"}
+    own = {"x-request-id", "ratelimit", "preference-applied"}
     body = response.json() if response.content else None
     if isinstance(body, dict):
         body = {name: value for name, value in body.items() if name not in ("created_at", "updated_at")}

@@ -41,7 +41,7 @@ class _Connection:
     def serve(self, app: Application) -> bool:
         """Serve a request with this application. Return whether the connection can be used again."""
         self.app = app
-        return asyncio.run(self.exchange.serve({}))
+        return asyncio.run(self.exchange.serve({"client": ("127.0.0.1", 1)}))
 
     def write(self, data: bytes) -> None:
         """Write as a transport."""
@@ -58,10 +58,6 @@ class _Connection:
     def will_close(self, _request: Any) -> bool:
         """Whether the connection ends after the response."""
         return self.must_close
-
-    def client(self, _request: Any) -> str:
-        """Return the client's IP."""
-        return "127.0.0.1"
 
     def put(self, request: Served) -> None:
         """Log a request."""

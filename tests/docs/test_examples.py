@@ -34,11 +34,12 @@ STARTS = {
     if re.search(r"\bPORT=.* make run$", line)
 }
 """The commands that start a service on a port, except those of Docker Compose."""
-# What differs in every run: a time, a date, a request id from the service.
+# What differs in every run: a time, a date, a request id from the service, what is left of a rate limit.
 VARIABLE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
     r"|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
     r"|\b[0-9a-f]{32}\b"
+    r"|\br=\d+;t=\d+\b"
 )
 ACCESS = re.compile(r" access \[\S+\] \S+ ([A-Z]+) (/[^ ?]*)\S* (\d{3}) ")
 

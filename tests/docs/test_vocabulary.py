@@ -49,7 +49,7 @@ WORDS = {
 """Patterns of the words to avoid, with what to write instead. `_` separates words, so names are covered, too."""
 
 ALLOWED = {
-    r"(IP|e-?mail|network) address(es)?": "not a URL",
+    r"(IP|IPv[46]|e-?mail|network) ?address(es)?": "not a URL",
     r"(listen|reuse|server|ip)_address(es)?|cfg\.address": "a name of PostgreSQL, Python or Gunicorn",
     r"extension members?": "the term of RFC 9457 §3.2",
 }

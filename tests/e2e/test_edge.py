@@ -303,7 +303,7 @@ def test_responses_of_the_service_are_unchanged(
     sent = {**headers, "X-Request-Id": "same-for-both"}
     direct, through = (ask(port, method, path, body or None, sent) for port in (app.port, nginx.port))
     assert (through.status, through.body) == (direct.status, direct.body)
-    hops = {"server", "date", "connection", "vary"}
+    hops = {"server", "date", "connection", "vary", "ratelimit"}
     kept = [(name.lower(), value) for name, value in direct.headers if name.lower() not in hops]
     got = [(name.lower(), value) for name, value in through.headers if name.lower() not in hops]
     policy = UI_POLICY if path.startswith("/ui/") else API_POLICY
@@ -526,6 +526,20 @@ def test_forwarding_headers_of_clients_are_replaced(tmp_path: Path) -> None:
         "Content-Length": "2",
         "Accept-Encoding": "identity",
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "forwarded"),
+    [("192.0.2.9, 192.0.2.1", "192.0.2.9, 192.0.2.1"), ("", "127.0.0.1"), (None, "127.0.0.1")],
+)
+def test_a_trusted_proxy_says_where_a_client_is(tmp_path: Path, sent: str | None, forwarded: str) -> None:
+    """If it does not, it counts as the client itself."""
+    trusted = [("local/proxies.conf", "#192.0.2.1     1;", "127.0.0.1 1;")]
+    headers = {} if sent is None else {"X-Forwarded-For": sent}
+    with scripted(lambda *_: OK) as upstream, edge(tmp_path / "edge", upstream.port, trusted) as nginx:
+        ask(nginx.port, "GET", "/items", headers=headers)
+    (request,) = upstream.requests
+    assert f"\r\nX-Forwarded-For: {forwarded}\r\n".encode() in request
 
 
 @pytest.mark.parametrize("path", ["/", "/ui"])

@@ -18,7 +18,7 @@ from tests.support import PATHS
 HTML = {"Accept": "text/html"}
 SHOP = {"X-Forwarded-Prefix": "/shop"}
 TRUSTED = [("local/proxies.conf", "#192.0.2.1     1;", "127.0.0.1 1;")]
-UNSAID = {"date", "x-request-id", "etag", "last-modified", "expires"}
+UNSAID = {"date", "x-request-id", "ratelimit", "etag", "last-modified", "expires"}
 HOSTILE = [
     b"//evil.example",
     b"/../x",

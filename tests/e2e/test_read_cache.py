@@ -70,6 +70,28 @@ def test_a_request_id_is_never_replayed(nginx: Running) -> None:
     assert (line["status"], line["upstream"], line["upstream_status"]) == (200, "", "")
 
 
+@pytest.mark.parametrize("seconds", [LONG, SHORT])
+def test_what_a_client_has_left_is_never_replayed(tmp_path: Path, seconds: int) -> None:
+    """It belongs to the client whose request the service has counted. The limit itself is the same for all."""
+    numbers = iter(range(9, 0, -1))
+
+    def respond(_request: bytes, _number: int) -> bytes:
+        return response(
+            b"[]", JSON + b'RateLimit: "default";r=%d;t=1\r\nRateLimit-Policy: "default";q=9;w=1\r\n' % next(numbers)
+        )
+
+    with scripted(respond) as upstream, edge(tmp_path / "edge", upstream.port, cached(seconds)) as nginx:
+        first = ask(nginx.port, "GET", "/items")
+        second = ask(nginx.port, "GET", "/items")
+        if seconds == SHORT:
+            wait_until(
+                lambda: ask(nginx.port, "GET", "/items").all("RateLimit") == ['"default";r=8;t=1'], "another request"
+            )
+    assert first["RateLimit"] == '"default";r=9;t=1'
+    assert second.all("RateLimit") == [] or seconds == SHORT
+    assert first["RateLimit-Policy"] == second["RateLimit-Policy"] == '"default";q=9;w=1'
+
+
 def test_head_and_get_share_the_cache(nginx: Running) -> None:
     """Nginx sends GET to the service for both."""
     head, get, again = (ask(nginx.port, method, "/items/1") for method in ("HEAD", "GET", "HEAD"))

@@ -178,7 +178,7 @@ def test_python_client_and_its_use_pass_mypy() -> None:
     strictest = (*mypy, "--disallow-any-expr", "--follow-imports=silent")
     variables = {"MYPYPATH": f"{SDK}/python"}
     assert _run(*strictest, CLIENTS / "client.py", variables=variables).startswith("Success")
-    programs = (CLIENTS / "retries.py", CLIENTS / "faults.py")
+    programs = (CLIENTS / "retries.py", CLIENTS / "faults.py", CLIENTS / "deprecations.py")
     assert _run(*mypy, "--follow-imports=silent", *programs, variables=variables).startswith("Success")
 
 

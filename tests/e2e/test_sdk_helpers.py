@@ -177,6 +177,36 @@ def test_a_request_is_repeated_if_that_is_safe(keyed: Clients, program: str, mod
     assert len(set(sent)) == len(sent) == sum(scenario.key for scenario in SCENARIOS) + 1, "one key per request"
 
 
+DEPRECATED = {"Deprecation": "@1793491200"}
+SUNSET = DEPRECATED | {"Sunset": "Wed, 30 Jun 2027 10:00:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("program", "mode"),
+    [
+        ("deprecations.py", "sync"),
+        ("deprecations.py", "async"),
+        ("deprecations.mts", "warn"),
+        ("deprecations.mts", "console"),
+    ],
+)
+def test_a_deprecated_operation_is_reported_once(keyed: Clients, program: str, mode: str) -> None:
+    """By its responses: an operation is one for all ids, and below every prefix."""
+    requests: list[tuple[str, str, Mapping[str, str]]] = [
+        ("GET", "/items/1?a=b", SUNSET),
+        ("GET", "/items/2", SUNSET),
+        ("GET", "/items", {}),
+        ("DELETE", "/v1/items/1", DEPRECATED),
+        ("DELETE", "/items/1", DEPRECATED),
+        ("GET", "/items", DEPRECATED),
+    ]
+    assert keyed.run(program, json.dumps(requests), mode) == [
+        "GET /items/1 is deprecated, and will be removed after Wed, 30 Jun 2027 10:00:00 GMT",
+        "DELETE /v1/items/1 is deprecated",
+        "GET /items is deprecated",
+    ]
+
+
 def test_no_operation_is_lost_or_doubled_through_a_proxy_that_fails(keyed: Clients, tmp_path: Path) -> None:
     """Three clients create, update, replace and delete items, and share three counters. Each operation is done once.
 
@@ -265,6 +295,7 @@ def test_the_longest_path_decides_whether_an_operation_takes_a_key() -> None:
         ("POST", "/items/[^/]+/items$", False),
         ("POST", r"/v1\.0/tags$", True),
         ("DELETE", r"/v1\.0/tags$", True),
+        ("GET", "/items$", False),
         ("POST", "/items$", True),
     ]
 

@@ -321,8 +321,13 @@ def test_the_service_has_the_same_security_headers() -> None:
         for path, inner in everything()
         if path.name == "security-headers.conf" and inner.name == "add_header"
     }
-    own = {"X-Request-Id", "Strict-Transport-Security", "Content-Security-Policy"}  # their values are variables
-    assert added.keys() - {"X-Request-Id", "Strict-Transport-Security"} == HEADERS.keys()
+    own = {
+        "X-Request-Id",
+        "RateLimit",
+        "Strict-Transport-Security",
+        "Content-Security-Policy",
+    }  # their values are variables
+    assert added.keys() - {"X-Request-Id", "RateLimit", "Strict-Transport-Security"} == HEADERS.keys()
     assert {name: added[name] for name in added.keys() - own} == {name: HEADERS[name] for name in HEADERS.keys() - own}
     assert POLICY in (NGINX_CONF / "http.d" / "response-headers.conf").read_text()
     hidden = {inner.arguments[0] for _, inner in everything() if inner.name == "proxy_hide_header"}

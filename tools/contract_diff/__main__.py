@@ -73,6 +73,9 @@ def main(base: str, name: str) -> int:
     print(*found, sep="\n", end="\n" if found else "")
     breaking = sum(change.breaks for change in found)
     print(f"{name}: {len(found)} changes since {base} ({versions[0]}, now {versions[1]}), {breaking} of them breaking.")
+    if any(change.refused for change in found):
+        print("Clients were told that they have until the date in x-sunset. Keep it.")
+        return 1
     if asks_for_major(found, versions[0], versions[1]):
         print(f"A change that breaks clients asks for info.version {_major(versions[0]) + 1}.0.0.")
         return 1

@@ -15,15 +15,20 @@ RECEIVED_BREAKS = {Kind.WIDER, Kind.OTHER, Kind.LOST_PROPERTY, Kind.NAME}
 
 
 class Change(NamedTuple):
-    """One change: whether it breaks clients, the operation and the part of it, what it is, and the line."""
+    """One change: whether it breaks clients, the operation and the part of it, what it is, and the line.
+
+    What is `refused` breaks a promise, which no new version allows.
+    """
 
     breaks: bool
     where: str
     text: str
     position: Position
+    refused: bool = False
 
     def __str__(self) -> str:
-        return f"{self.position} {'breaking' if self.breaks else 'compatible':10} {self.where}: {self.text}"
+        verdict = "refused" if self.refused else "breaking" if self.breaks else "compatible"
+        return f"{self.position} {verdict:10} {self.where}: {self.text}"
 
 
 def lost_and_new(where: str, what: str, was: Mapping[str, Node], now: Mapping[str, Node]) -> Iterator[Change]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tools.contract_diff.changes import (
@@ -15,6 +16,7 @@ from tools.contract_diff.changes import (
 )
 from tools.contract_diff.documents import Contract, Node, same_value
 from tools.contract_diff.responses import response_changes
+from tools.contract_diff.retirement import removal, retirement_changes
 from tools.contract_diff.schema import Schema
 from tools.contract_diff.security import security_changes
 
@@ -31,15 +33,16 @@ class Operation(NamedTuple):
     item: Node
 
 
-def changes(old: Contract, new: Contract) -> list[Change]:
-    """Every change from `old` to `new`, those that break clients first."""
-    return sorted(dict.fromkeys(_changes(old.root, new.root)), key=lambda change: not change.breaks)
+def changes(old: Contract, new: Contract, now: datetime | None = None) -> list[Change]:
+    """Every change from `old` to `new`, those that break clients first. Operations may be removed after their date."""
+    found = _changes(old.root, new.root, now or datetime.now(UTC))
+    return sorted(dict.fromkeys(found), key=lambda change: not change.breaks)
 
 
-def _changes(was: Node, now: Node) -> Iterator[Change]:
+def _changes(was: Node, now: Node, time: datetime) -> Iterator[Change]:
     yield from lost_and_new("the contract", "server", _servers(was), _servers(now))
     yield from _body_limit(was, now)
-    yield from _paths("", was["paths"], now["paths"], is_callback=False)
+    yield from _paths("", was["paths"], now["paths"], time)
 
 
 def _servers(*nodes: Node) -> dict[str, Node]:
@@ -58,15 +61,18 @@ def _body_limit(was: Node, now: Node) -> Iterator[Change]:
         yield Change(limits[1] < limits[0], "the contract", text, (after if after.exists else before).position)
 
 
-def _paths(prefix: str, was: Node, now: Node, *, is_callback: bool) -> Iterator[Change]:
-    """Compare the operations of two `paths`, or of two callbacks."""
+def _paths(prefix: str, was: Node, now: Node, time: datetime | None) -> Iterator[Change]:
+    """Compare the operations of two `paths`, or of two callbacks: these have no time."""
     before, after = (_operations(prefix, side) for side in (was, now))
     for key in only(before, after):
-        yield Change(breaks=True, where=before[key].name, text="is gone", position=before[key].node.position)
+        if time is None:
+            yield Change(breaks=True, where=before[key].name, text="is gone", position=before[key].node.position)
+        else:
+            yield removal(before[key].name, before[key].node, time)
     for key in only(after, before):
         yield Change(breaks=False, where=after[key].name, text="is new", position=after[key].node.position)
     for key in shared(before, after):
-        yield from _operation(before[key], after[key], is_callback=is_callback)
+        yield from _operation(before[key], after[key], is_callback=time is None)
 
 
 def _operations(prefix: str, paths: Node) -> dict[str, Operation]:
@@ -83,8 +89,7 @@ def _operations(prefix: str, paths: Node) -> dict[str, Operation]:
 def _operation(was: Operation, now: Operation, *, is_callback: bool) -> Iterator[Change]:
     where, before, after = was.name, was.node, now.node
     yield from _names(where, before, after)
-    if after["deprecated"].is_true and not before["deprecated"].is_true:
-        yield Change(breaks=False, where=where, text="is deprecated", position=after["deprecated"].position)
+    yield from retirement_changes(where, before, after)
     if not is_callback:
         yield from security_changes(where, before, after)
         roots = before.contract.root, after.contract.root
@@ -111,7 +116,7 @@ def _callbacks(where: str, was: dict[str, Node], now: dict[str, Node]) -> Iterat
     """The service is the client of a callback: what an operation receives, the callback sends."""
     yield from lost_and_new(where, "callback", was, now)
     for name in shared(was, now):
-        yield from _paths(f"{where}, callback {name} ", was[name], now[name], is_callback=True)
+        yield from _paths(f"{where}, callback {name} ", was[name], now[name], None)
 
 
 def _declared(operation: Operation) -> dict[str, Node]:

@@ -12,7 +12,7 @@ from tools.scaffold.names import Names, ScaffoldError
 SHARED = {
     "schemas": ("PageCursor", "Timestamp", "Problem"),
     "parameters": ("Limit", "IfMatch", "IfNoneMatch", "IfNoneMatchOnWrite"),
-    "headers": ("Cache-Control", "ETag", "Link", "Location", "X-Request-Id"),
+    "headers": ("Cache-Control", "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "X-Request-Id"),
     "responses": ("BadRequest", "Conflict", "NotFound", "NotModified", "PageNotFound", "PreconditionFailed", "Problem"),
 }
 """The components that every resource uses."""

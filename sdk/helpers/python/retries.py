@@ -11,6 +11,7 @@ from uuid import uuid4
 import anyio
 import httpx
 
+from .deprecation import Deprecations
 from .operations import OPERATIONS
 
 _KEY = "Idempotency-Key"
@@ -38,7 +39,7 @@ class Retry:
 
 
 class RetryTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Repeats requests of synchronous and asynchronous clients.
+    """Repeats requests of synchronous and asynchronous clients, and warns of deprecated operations.
 
     Use it as `Client(base_url=…, httpx_args={"transport": RetryTransport()})`. If httpx is given a transport, it
     ignores the client's `verify_ssl` and the proxies of the environment. Give them to the transports `sync` and
@@ -55,6 +56,7 @@ class RetryTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._retry = retry or Retry()
         self._sync = sync
         self._asynchronous = asynchronous
+        self._deprecations = Deprecations()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request until it has a response that is final, and return this response with its whole body."""
@@ -72,6 +74,7 @@ class RetryTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             else:
                 wait = attempts.wait_after_response(response)
                 if wait is None:
+                    self._deprecations.note(request, response)
                     return response
             time.sleep(wait)
 
@@ -91,6 +94,7 @@ class RetryTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             else:
                 wait = attempts.wait_after_response(response)
                 if wait is None:
+                    self._deprecations.note(request, response)
                     return response
             await anyio.sleep(wait)
 

@@ -1,4 +1,5 @@
 // Sends a request again after a failure, if that is safe: a `fetch` for openapi-fetch, below all operations.
+import { deprecations } from "./deprecation.mts";
 import { OPERATIONS } from "./operations.mts";
 
 /**
@@ -6,7 +7,7 @@ import { OPERATIONS } from "./operations.mts";
  *
  * `total`: no attempt begins or lasts longer than this after the first. `timeout`: how long an attempt lasts. The wait
  * before attempt n + 1 is random, between 0 and `base` * 2^(n - 1), at most `longest`; the `Retry-After` of the
- * response is added.
+ * response is added. `warn` is called once for each deprecated operation that is used.
  */
 export interface Retry {
   attempts: number;
@@ -14,11 +15,12 @@ export interface Retry {
   timeout: number;
   base: number;
   longest: number;
+  warn: (message: string) => void;
 }
 
 export type Fetch = (request: Request) => Promise<Response>;
 
-const DEFAULT: Retry = { attempts: 6, total: 60, timeout: 30, base: 0.1, longest: 10 };
+const DEFAULT: Retry = { attempts: 6, total: 60, timeout: 30, base: 0.1, longest: 10, warn: (text) => console.warn(text) };
 const KEY = "Idempotency-Key";
 const PRECONDITIONS = ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"];
 const SAFE = ["GET", "HEAD", "OPTIONS", "TRACE"];
@@ -29,6 +31,7 @@ const NOT_SENT = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIM
 /** Return a `fetch` that repeats requests: `createClient<paths>({ baseUrl, fetch: retrying() })`. */
 export function retrying(options: Partial<Retry> = {}, fetch: Fetch = globalThis.fetch): Fetch {
   const retry = { ...DEFAULT, ...options };
+  const note = deprecations(retry.warn);
   return async (request) => {
     if (!request.headers.has(KEY) && takesKey(request)) request.headers.set(KEY, crypto.randomUUID());
     const content = request.body === null ? null : await request.arrayBuffer();
@@ -39,6 +42,7 @@ export function retrying(options: Partial<Retry> = {}, fetch: Fetch = globalThis
       const wait = (least ?? 0) + Math.random() * Math.min(retry.longest, retry.base * 2 ** (count - 1));
       if (least === undefined || count >= retry.attempts || now() + wait >= end) {
         if ("error" in outcome) throw outcome.error;
+        note(request, outcome.response);
         return outcome.response;
       }
       await sleep(wait, request.signal);
