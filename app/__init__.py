@@ -23,6 +23,7 @@ from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
 from app.pages import add_pages
+from app.problem_pages import problem_types
 from app.settings import ROOT, Settings, SettingsError
 from app.start import DATABASE_FAULTS
 from contract import ContractError
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> FlaskApp:
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
         capabilities=[DryRun(database), keys],
+        problem_types=problem_types(),
     )
     return application
 

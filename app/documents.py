@@ -21,19 +21,25 @@ DOCUMENTS = {"http.html": "HTTP behaviour", "errors.html": "Errors"}
 @cache
 def page(name: str) -> bytes:
     """Return one of DOCUMENTS."""
+    text = (ROOT / "docs" / name).with_suffix(".md").read_text(encoding="utf-8")
+    return html_page(DOCUMENTS[name], text, name)
+
+
+def html_page(title: str, text: str, name: str = "", *, folder: str = "") -> bytes:
+    """Return a Markdown text as a page, with links to all documents but `name`. `folder` leads from the page to /ui/."""
     parser = MarkdownIt().enable("table")
-    tokens = parser.parse((ROOT / "docs" / name).with_suffix(".md").read_text(encoding="utf-8"))
+    tokens = parser.parse(text)
     for heading, text in itertools.pairwise(tokens):
         if heading.type == "heading_open":
             heading.attrSet("id", _anchor(text.content))
     for token in tokens:
-        _replace_links(token.children or ())
+        _replace_links(token.children or (), folder)
     template = Template((ROOT / "app" / "ui" / "document.html").read_text(encoding="utf-8"))
     links = "".join(
-        f'<a href="{other}">{html.escape(title)}</a>' for other, title in DOCUMENTS.items() if other != name
+        f'<a href="{folder}{other}">{html.escape(text)}</a>' for other, text in DOCUMENTS.items() if other != name
     )
     content = parser.renderer.render(tokens, parser.options, {})
-    return template.substitute(title=html.escape(DOCUMENTS[name]), links=links, content=content).encode()
+    return template.substitute(title=html.escape(title), ui=folder or "./", links=links, content=content).encode()
 
 
 def _anchor(heading: str) -> str:
@@ -41,24 +47,26 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def _replace_links(tokens: Iterable[Token]) -> None:
+def _replace_links(tokens: Iterable[Token], folder: str = "") -> None:
     """Make links to other documents lead to their pages. A link to a file that is not served becomes text."""
     tag = "a"
     for token in tokens:
         if token.type == "link_open":
-            target = _target(str(token.attrs["href"]))
+            target = _target(str(token.attrs["href"]), folder)
             token.attrs = {"href": target} if target else {}
             token.tag = tag = "a" if target else "span"
         elif token.type == "link_close":
             token.tag = tag
 
 
-def _target(url: str) -> str | None:
+def _target(url: str, folder: str = "") -> str | None:
     """Return where a link of a document leads to from its page."""
     parts = urlsplit(url)
     if parts.scheme or not parts.path:
         return url
+    if parts.path == "problems.md" and parts.fragment:
+        return f"{folder}../problems/{parts.fragment[len('404-') :]}"
     name = PurePosixPath(parts.path).with_suffix(".html").name
     if parts.path != str(PurePosixPath(name).with_suffix(".md")) or name not in DOCUMENTS:
         return None
-    return parts._replace(path=name).geturl()
+    return parts._replace(path=folder + name).geturl()

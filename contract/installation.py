@@ -15,6 +15,7 @@ from contract.serving.exceptions import ErrorMap, Exceptions
 from contract.serving.forwarding import guarded
 from contract.serving.middleware import ContractMiddleware
 from contract.serving.operation import Run, Runtime
+from contract.serving.problem_types import ProblemTypes
 from contract.serving.routing import Router
 from contract.spec.document import Document
 from contract.spec.loading import Contract, load
@@ -35,6 +36,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     enforce: bool = True,
     around: Sequence[Around] = (),
     capabilities: Sequence[Capability] = (),
+    problem_types: Mapping[int, str] | None = None,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
@@ -43,8 +45,8 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
     operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` code around the handlers of those that declare a header. `connexion_options` are for Connexion's
-    `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    `capabilities` code around the handlers of those that declare a header. `problem_types` are the paths of pages of
+    this service that explain a status: the `type` of its problems. `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -61,7 +63,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     if compiler.forwarded:
         _add_forwarded(application, _forwarded(document, found), functions, options)
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
+    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime, ProblemTypes(problem_types or {})))
     guards.refuse_additions(application)
 
 
@@ -88,7 +90,7 @@ def _runtime(
 
 
 def _outermost(
-    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime
+    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime, problem_types: ProblemTypes
 ) -> Callable[[ASGIApp], ContractMiddleware]:
     """Return what makes the outermost middleware out of Connexion's."""
 
@@ -100,6 +102,7 @@ def _outermost(
             router=router,
             pages=connexion_internals.flask_asgi_app(application),
             exceptions=runtime.exceptions,
+            problem_types=problem_types,
             body_limit=runtime.body_limit,
             check_start=lambda: guards.check_flask(application),
         )

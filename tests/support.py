@@ -18,6 +18,7 @@ from jsonschema import Draft4Validator
 from starlette.testclient import TestClient
 
 from app import SPECIFICATION
+from app.problem_pages import problem_types
 
 Message = MutableMapping[str, Any]
 Headers = Sequence[tuple[str, bytes]]
@@ -260,6 +261,16 @@ def _body(chunks: Iterable[bytes]) -> list[Message]:
 def _check(response: httpx.Response) -> None:
     response.read()
     assert_documented(response.request.method, response.request.url.path, response)
+    if response.headers.get("Content-Type") == PROBLEM and response.content:
+        assert_type(response)
+
+
+def assert_type(response: httpx.Response) -> None:
+    """The type of a problem of the service is the URL of its page, below the prefix of the request."""
+    path = problem_types()[response.status_code]
+    found = response.json()["type"]
+    assert found.endswith(path)
+    assert response.request.url.path.startswith(found.removesuffix(path))
 
 
 def _assembled(sent: list[Message]) -> httpx.Response:
@@ -279,7 +290,8 @@ def assert_problem(  # a problem has so many parts
     request_id: str | None = None,
 ) -> None:
     """The response is this problem, whole: status, media type, the given headers, and nothing more in the body."""
-    expected: dict[str, Any] = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": detail}
+    expected: dict[str, Any] = {"type": response.json()["type"], "title": TITLES[status], "status": status}
+    expected |= {"detail": detail}
     if errors is not None:
         expected["errors"] = list(errors)
     if request_id is not None:

@@ -17,6 +17,7 @@ from contract.serving.cache_control import add_cache_control
 from contract.serving.exceptions import Exceptions
 from contract.serving.forwarding import ASKED_BY, ForwardedResponse
 from contract.serving.paths import has_encoded_slash
+from contract.serving.problem_types import ProblemTypes
 from contract.serving.request import Request
 from contract.serving.request_ids import HEADER, begin_request
 from contract.serving.routing import Router
@@ -38,6 +39,7 @@ class ContractMiddleware:
         router: Router,
         pages: ASGIApp,
         exceptions: Exceptions,
+        problem_types: ProblemTypes,
         body_limit: int,
         check_start: Callable[[], None],
     ) -> None:
@@ -45,6 +47,7 @@ class ContractMiddleware:
         self._router = router
         self._pages = pages
         self._exceptions = exceptions
+        self._problem_types = problem_types
         self._body_limit = body_limit
         self._check_start = check_start
 
@@ -72,6 +75,8 @@ class ContractMiddleware:
             return
         except Exception as error:  # noqa: BLE001 -- the edge of the process
             response = self._exceptions.response(error, scope)
+        if response.status >= 400:
+            self._problem_types.add(response, scope.get("root_path", ""))
         response.headers.append((HEADER, request_id))
         add_cache_control(response.headers)
         await response.send(send, is_head=scope["method"] == "HEAD")
@@ -94,6 +99,7 @@ class ContractMiddleware:
             if forwarded.started:
                 raise
             response = self._exceptions.response(error, scope)
+            self._problem_types.add(response, scope.get("root_path", ""))
             response.headers.append((HEADER, request_id))
             add_cache_control(response.headers)
             await response.send(send, is_head=is_head)
