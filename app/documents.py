@@ -16,19 +16,21 @@ from app.settings import ROOT
 
 DOCUMENTS = {"http.html": "HTTP behaviour", "errors.html": "Errors"}
 """The pages and their titles, in the order in which they link to each other."""
+_STATUS = re.compile(r"<td>(?P<status><code>[45]\d\d (?P<title>[A-Za-z ]+)</code>)</td>")
+"""A cell of a table with the title of a problem, which has a page (app/problem_pages.py)."""
 
 
 @cache
 def page(name: str) -> bytes:
     """Return one of DOCUMENTS."""
     text = (ROOT / "docs" / name).with_suffix(".md").read_text(encoding="utf-8")
-    return html_page(DOCUMENTS[name], text, name)
+    return _STATUS.sub(_link_to_problem, html_page(DOCUMENTS[name], text, name).decode()).encode()
 
 
-def html_page(title: str, text: str, name: str = "", *, folder: str = "") -> bytes:
-    """Return a Markdown text as a page, with links to all documents but `name`. `folder` leads from the page to /ui/."""
+def html_page(title: str, markdown: str, name: str = "", *, folder: str = "") -> bytes:
+    """Return a Markdown text as a page, with links to all documents but `name`. `folder` leads from it to /ui/."""
     parser = MarkdownIt().enable("table")
-    tokens = parser.parse(text)
+    tokens = parser.parse(markdown)
     for heading, text in itertools.pairwise(tokens):
         if heading.type == "heading_open":
             heading.attrSet("id", _anchor(text.content))
@@ -36,10 +38,14 @@ def html_page(title: str, text: str, name: str = "", *, folder: str = "") -> byt
         _replace_links(token.children or (), folder)
     template = Template((ROOT / "app" / "ui" / "document.html").read_text(encoding="utf-8"))
     links = "".join(
-        f'<a href="{folder}{other}">{html.escape(text)}</a>' for other, text in DOCUMENTS.items() if other != name
+        f'<a href="{folder}{other}">{html.escape(label)}</a>' for other, label in DOCUMENTS.items() if other != name
     )
     content = parser.renderer.render(tokens, parser.options, {})
     return template.substitute(title=html.escape(title), ui=folder or "./", links=links, content=content).encode()
+
+
+def _link_to_problem(cell: re.Match[str]) -> str:
+    return f'<td><a href="../problems/{_anchor(cell["title"])}">{cell["status"]}</a></td>'
 
 
 def _anchor(heading: str) -> str:
@@ -64,8 +70,6 @@ def _target(url: str, folder: str = "") -> str | None:
     parts = urlsplit(url)
     if parts.scheme or not parts.path:
         return url
-    if parts.path == "problems.md" and parts.fragment:
-        return f"{folder}../problems/{parts.fragment[len('404-') :]}"
     name = PurePosixPath(parts.path).with_suffix(".html").name
     if parts.path != str(PurePosixPath(name).with_suffix(".md")) or name not in DOCUMENTS:
         return None

@@ -1,4 +1,4 @@
-"""Flask routes for everything that is not an operation of the contract: the contract itself, Swagger UI, and the problems."""
+"""Flask routes for what is not an operation: the contract itself, the API catalog, Swagger UI, pages on problems."""
 
 import json
 from collections.abc import Mapping
@@ -72,17 +72,6 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         response.headers["Link"] = catalog.links_of_root(flask.request.root_path)
         return response
 
-    @flask_app.get(catalog.PATH)
-    def api_catalog() -> Any:
-        mount = flask.request.root_path
-        content = json_body.encode(catalog.linkset(mount, specification["paths"]))
-        response = Response(content, content_type=catalog.MEDIA_TYPE)
-        response.headers["Cache-Control"] = "no-cache"
-        response.headers["Link"] = catalog.link(mount)
-        response.vary.add(prefix.HEADER)
-        response.add_etag()
-        return _conditional(response)
-
     @flask_app.get("/ui")  # Flask's own redirect would be absolute, with the Host header of the client
     def ui() -> Any:
         return _redirect("/ui/", 308)
@@ -96,8 +85,24 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         response.add_etag()
         return _conditional(response)
 
+    _add_catalog(flask_app, specification)
     _add_swagger_ui(flask_app)
     _add_problem_pages(flask_app, specification)
+
+
+def _add_catalog(flask_app: Flask, specification: Mapping[str, Any]) -> None:
+    """Add the API catalog."""
+
+    @flask_app.get(catalog.PATH)
+    def api_catalog() -> Any:
+        mount = flask.request.root_path
+        content = json_body.encode(catalog.linkset(mount, specification["paths"]))
+        response = Response(content, content_type=catalog.MEDIA_TYPE)
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["Link"] = catalog.link(mount)
+        response.vary.add(prefix.HEADER)
+        response.add_etag()
+        return _conditional(response)
 
 
 def _add_swagger_ui(flask_app: Flask) -> None:

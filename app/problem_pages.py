@@ -14,7 +14,7 @@ from app.settings import ROOT
 
 PATH = "/problems/"
 _SECTION = re.compile(r"^## (?P<status>\d{3}) (?P<title>.+)\n(?P<text>(?:(?!## ).*\n)*)", re.MULTILINE)
-_CAUSE = re.compile(r"^\| \[`(?P<status>\d{3}) [^|]+\| (?P<senders>[^|]*) \| (?P<cause>[^|]*) \| (?P<headers>[^|]*)\|$")
+_CAUSE = re.compile(r"^\| `(?P<status>\d{3}) [^|]+\| (?P<senders>[^|]*) \| (?P<cause>[^|]*) \| (?P<headers>[^|]*)\|$")
 
 
 @cache

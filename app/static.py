@@ -1,4 +1,4 @@
-"""Writes the pages of `/ui/` and `/problems/`, and compressed copies, to a folder for nginx: `python -m app.static FOLDER`."""
+"""Writes the files of `/ui/` and `/problems/`, also compressed, into a folder for nginx: `python -m app.static DIR`."""
 
 import argparse
 import gzip

@@ -21,19 +21,10 @@ from app.connections import LimitedProtocol
 from app.drain import accept_all, close_idle
 from app.exchange import Exchange, InOwnContext
 from app.hosts import Hosts
-from app.problem_pages import problem_types
+from app.server_problems import server_problem
 from app.settings import Settings
-from contract.problems import MEDIA_TYPE, Problem, status_title
+from contract.problems import MEDIA_TYPE, status_title
 from contract.serving.request_ids import request_id
-
-_DETAILS = {
-    400: "The request is not valid HTTP: {reason}.",
-    408: "The request did not arrive in time. Send it again.",
-    414: "The URL is longer than this service accepts. Shorten it.",
-    421: "This service does not serve the host in the URL; see its setting ALLOWED_HOSTS.",
-    429: "Too many connections from this IP address. Close some, then try again.",
-    431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
-}
 
 _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection that is being opened arrives in that time
 
@@ -77,9 +68,8 @@ class Protocol(LimitedProtocol):
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         if status == 500 and self._body_receiver is not None and self._body_receiver._body_wait_expired:  # noqa: SLF001 -- as Gunicorn's own protocol does
             status, message = 408, ""
-        reason = message.strip().rstrip(".") or status_title(status)
-        detail = _DETAILS.get(status, "{reason}.").format(reason=reason)
-        problem = Problem(status, detail, type_=self._problem_type(status))
+        is_trusted = bool(self._forwarded_trust and self._forwarded_trust[0])
+        problem = server_problem(status, message, self._current_request if is_trusted else None)
         body = problem.body()
         id_ = request_id.get()
         if id_ == "-":
@@ -100,13 +90,6 @@ class Protocol(LimitedProtocol):
     def respond_with_error(self, status: int) -> None:
         """Respond to the present request in place of the application."""
         self._send_error_response(status, status_title(status))
-
-    def _problem_type(self, status: int) -> str | None:
-        """Return the type of a problem, below the prefix of a trusted proxy. A request that is not HTTP has none."""
-        path = problem_types().get(status)
-        request = self._current_request
-        is_trusted = path and request and self._forwarded_trust[0]
-        return prefix.announced(request.headers_bytes) + path if is_trusted else path
 
     def _log_failure(self, id_: str, status: int, size: int) -> None:
         """Log a response of this class: with the request that is being served, or by itself if there is none."""

@@ -42,11 +42,11 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
-    `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
-    operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
-    `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` code around the handlers of those that declare a header. `problem_types` are the paths of pages of
-    this service that explain a status: the `type` of its problems. `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    `errors` says which exceptions have a problem of their own, `problem_types` which statuses have a page (its path).
+    Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
+    event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
+    operations, `capabilities` around the handlers of those that declare a header. `connexion_options` are for
+    Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -55,7 +55,8 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     functions, faults = resolve_handlers(_operations(found), document, handlers, [each.header for each in capabilities])
-    runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
+    exceptions = Exceptions(errors or {}, ProblemTypes(problem_types or {}))
+    runtime = _runtime(application, document, exceptions, run, run_unsafe or run)
     compiler = Compiler(document, runtime, Extensions(around, capabilities, options["security_map"]), enforce=enforce)
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
@@ -63,7 +64,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     if compiler.forwarded:
         _add_forwarded(application, _forwarded(document, found), functions, options)
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime, ProblemTypes(problem_types or {})))
+    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
     guards.refuse_additions(application)
 
 
@@ -82,15 +83,15 @@ def _operations(found: Sequence[Route]) -> list[Operation]:
 
 
 def _runtime(
-    application: FlaskApp, document: Document, errors: ErrorMap, run: Run | None, run_unsafe: Run | None
+    application: FlaskApp, document: Document, exceptions: Exceptions, run: Run | None, run_unsafe: Run | None
 ) -> Runtime:
     context = flask_internals.handler_context(application.app)
     body_limit = document.get("x-body-limit", DEFAULT_BODY_LIMIT)
-    return Runtime(context, run, run_unsafe, Exceptions(errors), body_limit)
+    return Runtime(context, run, run_unsafe, exceptions, body_limit)
 
 
 def _outermost(
-    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime, problem_types: ProblemTypes
+    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime
 ) -> Callable[[ASGIApp], ContractMiddleware]:
     """Return what makes the outermost middleware out of Connexion's."""
 
@@ -102,7 +103,6 @@ def _outermost(
             router=router,
             pages=connexion_internals.flask_asgi_app(application),
             exceptions=runtime.exceptions,
-            problem_types=problem_types,
             body_limit=runtime.body_limit,
             check_start=lambda: guards.check_flask(application),
         )

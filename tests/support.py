@@ -182,7 +182,8 @@ class ContractClient(TestClient):
 
     def __init__(self, application: FlaskApp, *, root_path: str = "") -> None:
         super().__init__(application, raise_server_exceptions=False, follow_redirects=False, root_path=root_path)
-        self.event_hooks = {"request": [], "response": [_check]}
+        has_pages = "problem_page" in application.app.view_functions  # the service, and no other application of a test
+        self.event_hooks = {"request": [], "response": [_check, *([assert_type] if has_pages else [])]}
 
     def create(self, name: str = "Desk lamp", description: str | None = None) -> dict[str, Any]:
         """Create an item; the item as it was responded."""
@@ -261,12 +262,12 @@ def _body(chunks: Iterable[bytes]) -> list[Message]:
 def _check(response: httpx.Response) -> None:
     response.read()
     assert_documented(response.request.method, response.request.url.path, response)
-    if response.headers.get("Content-Type") == PROBLEM and response.content:
-        assert_type(response)
 
 
 def assert_type(response: httpx.Response) -> None:
     """The type of a problem of the service is the URL of its page, below the prefix of the request."""
+    if response.headers.get("Content-Type") != PROBLEM or not response.content:
+        return
     path = problem_types()[response.status_code]
     found = response.json()["type"]
     assert found.endswith(path)

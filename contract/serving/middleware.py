@@ -17,7 +17,6 @@ from contract.serving.cache_control import add_cache_control
 from contract.serving.exceptions import Exceptions
 from contract.serving.forwarding import ASKED_BY, ForwardedResponse
 from contract.serving.paths import has_encoded_slash
-from contract.serving.problem_types import ProblemTypes
 from contract.serving.request import Request
 from contract.serving.request_ids import HEADER, begin_request
 from contract.serving.routing import Router
@@ -39,7 +38,6 @@ class ContractMiddleware:
         router: Router,
         pages: ASGIApp,
         exceptions: Exceptions,
-        problem_types: ProblemTypes,
         body_limit: int,
         check_start: Callable[[], None],
     ) -> None:
@@ -47,7 +45,7 @@ class ContractMiddleware:
         self._router = router
         self._pages = pages
         self._exceptions = exceptions
-        self._problem_types = problem_types
+        self._problem_types = exceptions.types
         self._body_limit = body_limit
         self._check_start = check_start
 

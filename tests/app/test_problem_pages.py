@@ -19,7 +19,7 @@ each_type = pytest.mark.parametrize(("status", "path"), problem_types().items())
 
 
 def test_every_status_of_a_problem_has_a_type() -> None:
-    """docs/errors.md lists what the service, Gunicorn and nginx send; tests/docs/test_errors.py compares it with them."""
+    """docs/errors.md lists them; tests/docs/test_errors.py compares it with the service, Gunicorn and nginx."""
     assert list(problem_types()) == STATUSES
 
 

@@ -30,6 +30,7 @@ class _Recording(Protocol):
         self._closed = True
         self._body_receiver = None
         self._current_request = None
+        self._forwarded_trust = None
 
     def _safe_write(self, data: bytes) -> None:
         self.written += data

@@ -34,7 +34,9 @@ def test_a_problem_gets_the_type_of_its_status() -> None:
     assert response.body == expected
 
 
-@pytest.mark.parametrize(("root_path", "type_"), [("/shop", "/shop/problems/not-found"), ('/a"b', '/a"b/problems/not-found')])
+@pytest.mark.parametrize(
+    ("root_path", "type_"), [("/shop", "/shop/problems/not-found"), ('/a"b', '/a"b/problems/not-found')]
+)
 def test_a_type_is_below_the_prefix_of_the_request(root_path: str, type_: str) -> None:
     """In valid JSON, whatever a server has as its `root_path`."""
     assert typed(problem_response(Problem(404, "x")), root_path)["type"] == type_

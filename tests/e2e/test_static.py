@@ -1,4 +1,4 @@
-"""nginx serves the files of `/ui/` and `/problems/` itself, exactly like the service, even while the service is stopped."""
+"""nginx serves the files of `/ui/` and `/problems/` itself, exactly like the service, also while that is stopped."""
 
 import gzip
 import re
