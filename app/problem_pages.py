@@ -49,11 +49,11 @@ def _markdown(section: re.Match[str], specification: Mapping[str, Any]) -> str:
     rows = [found for line in _errors().splitlines() if (found := _CAUSE.match(line))]
     (row,) = (row for row in rows if row["status"] == section["status"])
     example = section["text"].replace("```console", "## Example\n\n```console")
-    headers = f" It has {row['headers']}." if row["headers"] else ""
+    headers = f", with {row['headers'].strip()}" if row["headers"].strip() else ""
     return (
-        f"# {section['status']} {section['title']}\n\n{row['cause']}\n{example}\n"
+        f"# {section['status']} {section['title']}\n{example}\n"
         f"## Properties\n\n{_properties(section['status'], specification)}\n"
-        f"The type of this problem is `{PATH}{_name(section)}`. It is sent by: {row['senders']}.{headers}\n"
+        f"## Type\n\nThe type is `{PATH}{_name(section)}`, sent by: {row['senders']}{headers}. {row['cause']}\n"
     )
 
 

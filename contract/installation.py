@@ -15,7 +15,6 @@ from contract.serving.exceptions import ErrorMap, Exceptions
 from contract.serving.forwarding import guarded
 from contract.serving.middleware import ContractMiddleware
 from contract.serving.operation import Run, Runtime
-from contract.serving.problem_types import ProblemTypes
 from contract.serving.routing import Router
 from contract.spec.document import Document
 from contract.spec.loading import Contract, load
@@ -46,17 +45,15 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
     operations, `capabilities` around the handlers of those that declare a header. `connexion_options` are for
-    Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
-
-    Raise `ContractError`, which lists everything that does not fit.
+    Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation. Raise `ContractError`, which
+    lists everything that does not fit.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     functions, faults = resolve_handlers(_operations(found), document, handlers, [each.header for each in capabilities])
-    exceptions = Exceptions(errors or {}, ProblemTypes(problem_types or {}))
-    runtime = _runtime(application, document, exceptions, run, run_unsafe or run)
+    runtime = _runtime(application, document, Exceptions(errors or {}, problem_types or {}), run, run_unsafe or run)
     compiler = Compiler(document, runtime, Extensions(around, capabilities, options["security_map"]), enforce=enforce)
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:

@@ -23,11 +23,11 @@ UNEXPECTED = "Something went wrong on our side. Quote the request id when you re
 
 
 class Exceptions:
-    """Translates exceptions into problems, by an application's own table first. `types` are their types."""
+    """Translates exceptions into problems, by an application's own table first. `types` are the types of problems."""
 
-    def __init__(self, errors: ErrorMap, types: ProblemTypes) -> None:
+    def __init__(self, errors: ErrorMap, types: Mapping[int, str]) -> None:
         self._errors = errors
-        self.types = types
+        self.types = ProblemTypes(types)
 
     def response(self, error: Exception, scope: Scope) -> Response:
         """Return the response for an exception. What is unexpected is logged, and the client learns the request id."""

@@ -140,6 +140,13 @@ FAULTS = (
     Fault("oas3-valid-media-example", "components examples Lamp value id", 0),
     Fault("oas3-valid-schema-example", "components schemas ItemName example", " "),
     Fault("path-params", "components parameters ItemIdInPath name", "id"),
+    Fault("owasp:api3:2023-no-additionalProperties", "components schemas NewItem additionalProperties", True),  # noqa: FBT003 -- JSON
+    Fault("owasp:api4:2023-array-limit", "components schemas ItemList maxItems"),
+    Fault("owasp:api4:2023-integer-limit-legacy", "components schemas ItemId maximum"),
+    Fault("owasp:api4:2023-string-limit", "components schemas UniqueKey maxLength"),
+    Fault("owasp:api7:2023-concerning-url-parameter", "components parameters Limit name", "redirect_url"),
+    Fault("owasp:api8:2023-define-error-validation", f"{LIST} responses 400"),
+    Fault("owasp:api8:2023-no-server-http", "servers 0 url", "http://items.internal/"),
 )
 
 
