@@ -104,9 +104,11 @@ lint-bench: .venv/dev .venv-bench/ready  ## Check the types of the benchmarks' p
 	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks/peers/*.py
 
 .PHONY: lint-contract
-lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly; both always run
+lint-contract: .venv/runtime .venv-tools/ready  ## Check only the contract, also the secured one, with Spectral and Redocly; all always run
 	@export PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true; status=0; \
 	node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml || status=1; \
+	$(BIN)/python -m tools.secured | node_modules/.bin/spectral lint --fail-severity=hint --quiet \
+	  --ruleset openapi/spectral-secured.yaml --stdin-filepath openapi/secured.yaml || status=1; \
 	node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml || status=1; \
 	exit $$status
 

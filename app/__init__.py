@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -17,21 +17,25 @@ warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testcli
 from connexion import FlaskApp
 
 import contract
+from app import specification as contracts
+from app.access import Access
+from app.access.commands import key_commands
 from app.commands import database_commands
+from app.cors import cors
 from app.dry_run import DryRun
 from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
 from app.pages import add_pages
 from app.problem_pages import problem_types
-from app.settings import ROOT, Settings, SettingsError
+from app.settings import Settings, SettingsError
 from app.start import DATABASE_FAULTS
 from contract import ContractError
 from db.engine import Database
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
-SPECIFICATION = ROOT / "openapi" / "items.yaml"
+SPECIFICATION = contracts.SPECIFICATION
 HANDLERS = "handlers"
 
 
@@ -39,12 +43,14 @@ def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
     database = Database(settings.database_url, settings.write_timeout)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
-    lifespan = _lifespan(database, keys.remove_old_responses)
+    access = Access(settings, database)
+    lifespan = _lifespan(database, [keys.remove_old_responses, *access.background])
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
-    specification = contract.load(SPECIFICATION)
+    specification = contracts.load(secured=access.is_secured)
     application.app.cli.add_command(database_commands(settings.database_url))
-    add_pages(application.app, SPECIFICATION.read_bytes(), specification)
+    application.app.cli.add_command(key_commands(settings))
+    add_pages(application.app, contracts.source(specification, secured=access.is_secured), specification)
     contract.install(
         application,
         specification,
@@ -55,12 +61,14 @@ def create_app(settings: Settings) -> FlaskApp:
         enforce=settings.validate_responses == "enforce",
         capabilities=[DryRun(database), keys],
         problem_types=problem_types(),
+        verifiers=access.verifiers,
+        outside=cors(settings.cors_origins, specification),
     )
     return application
 
 
 def _lifespan(
-    database: Database, background: Callable[[], Coroutine[Any, Any, None]]
+    database: Database, background: Iterable[Callable[[], Coroutine[Any, Any, None]]]
 ) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
@@ -70,9 +78,10 @@ def _lifespan(
             # A worker that starts while the database is unavailable responds with 503, like the others. If this stopped
             # it, Gunicorn would stop them all. A start that cannot succeed fails earlier (gunicorn.conf.py).
             logger.warning("The database cannot be used yet: %r", error)
-        task = asyncio.create_task(background())
+        tasks = [asyncio.create_task(run()) for run in background]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
         database.close()
 
     return lifespan

@@ -10,7 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from app.errors import database_problem
-from contract import Call, Request
+from contract import Call, Request, principal
 from contract.problems import Problem
 from contract.responses.encoder import problem_response
 from contract.responses.response import Response
@@ -39,7 +39,8 @@ class IdempotencyKeys:
 
     def respond(self, value: str, request: Request, call: Call) -> Response:
         """Respond with the kept response, or keep that of the handler. Raise 409 and 422."""
-        scope = Scope(caller="", operation=request.operation_id, key=value)
+        sender = principal()
+        scope = Scope(caller=sender.id if sender else "", operation=request.operation_id, key=value)
         fingerprint = _fingerprint(request)
         with self._database.write() as connection:
             if not idempotency.lock(connection, scope):

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.setting_values import algorithm, key_set, optional, origins
+
 ROOT = Path(__file__).resolve().parent.parent
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -145,6 +147,39 @@ class Settings:
         "The open connections that one IP address may have to each worker process; more are a 429. 0 means any number. "
         "It does not apply to the proxies in `FORWARDED_ALLOW_IPS`, nor to Unix sockets.",
     )
+    access: str = _setting(
+        "",
+        optional(_one_of("open", "secured")),
+        "Who may send requests: everyone (`open`), or who has an API key or a token (`secured`; see "
+        "[access.md](access.md)). Empty means `open`, and stops a start where other machines can reach the service.",
+    )
+    keys_secret_file: Path = _setting(
+        f"{ROOT}/var/keys.secret",
+        Path,
+        "The file with the secret that API keys are hashed with. The first start or command that needs it creates it.",
+    )
+    jwt_jwks: str = _setting(
+        "",
+        key_set,
+        "The public keys of the issuer whose tokens are accepted: a file with a key set (JWKS), or its URL.",
+    )
+    jwt_secret_file: str = _setting(
+        "", str, "In place of `JWT_JWKS`: a file with a secret that the issuer has, too; at least 32 bytes."
+    )
+    jwt_issuer: str = _setting("", str, "The issuer (`iss`) that a token must have.")
+    jwt_audience: str = _setting("", str, "The audience (`aud`) that a token must have.")
+    jwt_algorithm: str = _setting(
+        "",
+        algorithm,
+        "The only algorithm of signatures that is accepted. Empty means `RS256` with `JWT_JWKS`, and `HS256` with "
+        "`JWT_SECRET_FILE`.",
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "",
+        origins,
+        "The origins whose pages may call the service from a browser, separated by commas. Empty means none but its "
+        "own.",
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         "",
         _host_names,
@@ -174,4 +209,29 @@ class Settings:
                     wrong.append(f"  - {setting.name.upper()} {error}; it is {_without_password(text)!r}")
         if wrong:
             raise SettingsError("These settings are invalid:\n" + "\n".join(wrong))
-        return cls(**values)
+        settings = cls(**values)
+        if faults := settings._token_faults():
+            raise SettingsError("These settings do not fit together:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        return settings
+
+    @property
+    def accepts_tokens(self) -> bool:
+        """Whether there is an issuer whose tokens are accepted."""
+        return bool(self.jwt_jwks or self.jwt_secret_file)
+
+    @property
+    def token_algorithm(self) -> str:
+        """The only algorithm of signatures that is accepted."""
+        return self.jwt_algorithm or ("HS256" if self.jwt_secret_file else "RS256")
+
+    def _token_faults(self) -> list[str]:
+        """Return why tokens could not be verified: a token without an issuer or an audience could be for anyone."""
+        names = ("jwt_issuer", "jwt_audience", "jwt_algorithm")
+        if not self.accepts_tokens:
+            return [f"{name.upper()} needs JWT_JWKS or JWT_SECRET_FILE" for name in names if getattr(self, name)]
+        faults = [f"{name.upper()} is required to accept tokens" for name in names[:2] if not getattr(self, name)]
+        if self.jwt_jwks and self.jwt_secret_file:
+            faults.append("JWT_JWKS and JWT_SECRET_FILE exclude each other")
+        elif self.token_algorithm.startswith("HS") is not bool(self.jwt_secret_file):
+            faults.append(f"JWT_ALGORITHM is {self.token_algorithm}, which is not for that kind of key")
+        return faults

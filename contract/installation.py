@@ -9,12 +9,14 @@ from starlette.types import ASGIApp
 
 from contract import connexion_internals, flask_internals
 from contract.serving import guards
+from contract.serving.access import Verifiers
 from contract.serving.capabilities import Capability
 from contract.serving.compiler import Around, Compiler, Extensions
 from contract.serving.exceptions import ErrorMap, Exceptions
 from contract.serving.forwarding import guarded
 from contract.serving.middleware import ContractMiddleware
 from contract.serving.operation import Run, Runtime
+from contract.serving.request import Target
 from contract.serving.routing import Router
 from contract.spec.document import Document
 from contract.spec.loading import Contract, load
@@ -22,6 +24,7 @@ from contract.spec.operations import DEFAULT_BODY_LIMIT, Operation, Route, base_
 from contract.spec.resolver import resolve_handlers
 
 Handler = Callable[..., Any]
+Outside = Callable[[ASGIApp], ASGIApp]
 
 
 def install(  # noqa: PLR0913 -- each is a decision of the application
@@ -36,33 +39,48 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     around: Sequence[Around] = (),
     capabilities: Sequence[Capability] = (),
     problem_types: Mapping[int, str] | None = None,
+    verifiers: Verifiers | None = None,
+    outside: Outside | None = None,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
+    """Serve a contract: compile it, check the handlers, build the middlewares. Call it last. Raise `ContractError`.
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
     `errors` says which exceptions have a problem of their own, `problem_types` which statuses have a page (its path).
     Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
-    operations, `capabilities` around the handlers of those that declare a header. `connexion_options` are for
-    Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation. Raise `ContractError`, which
-    lists everything that does not fit.
+    operations, `capabilities` around the handlers of those that declare a header, `outside` around all that is served.
+    `verifiers` verify the credentials of security schemes, by name. `connexion_options` are for Connexion's
+    `add_api()`; `pythonic_params` and `security_map` concern every operation.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
-    functions, faults = resolve_handlers(_operations(found), document, handlers, [each.header for each in capabilities])
+    extensions = Extensions(around, capabilities, options["security_map"], verifiers or {})
     runtime = _runtime(application, document, Exceptions(errors or {}, problem_types or {}), run, run_unsafe or run)
-    compiler = Compiler(document, runtime, Extensions(around, capabilities, options["security_map"]), enforce=enforce)
+    compiler = Compiler(document, runtime, extensions, enforce=enforce)
+    functions, compiled = _compile(compiler, document, found, handlers, capabilities)
+    _add_forwarded(application, _forwarded(document, found), functions, options)
+    flask_internals.prepare(application.app)
+    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime, outside))
+    guards.refuse_additions(application)
+
+
+def _compile(
+    compiler: Compiler,
+    document: Contract,
+    found: Sequence[Route],
+    handlers: str,
+    capabilities: Sequence[Capability],
+) -> tuple[Mapping[str, Handler], list[tuple[Route, dict[str, Target]]]]:
+    """Return the handlers by operationId, and the compiled routes. Raise `ContractError`."""
+    headers = [capability.header for capability in capabilities]
+    functions, faults = resolve_handlers(_operations(found), document, handlers, headers)
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
         raise document.error("The contract and the handlers do not fit together:", faults)
-    if compiler.forwarded:
-        _add_forwarded(application, _forwarded(document, found), functions, options)
-    flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
-    guards.refuse_additions(application)
+    return functions, compiled
 
 
 def _add_forwarded(
@@ -71,6 +89,8 @@ def _add_forwarded(
     functions: Mapping[str, Callable[..., Any]],
     options: dict[str, Any],
 ) -> None:
+    if not contract["paths"]:
+        return
     protected = {name: guarded(name, function) for name, function in functions.items()}
     connexion_internals.add_forwarded(application, contract, protected, **options)
 
@@ -88,14 +108,14 @@ def _runtime(
 
 
 def _outermost(
-    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime
-) -> Callable[[ASGIApp], ContractMiddleware]:
+    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime, outside: Outside | None
+) -> Callable[[ASGIApp], ASGIApp]:
     """Return what makes the outermost middleware out of Connexion's."""
 
-    def make(connexion: ASGIApp) -> ContractMiddleware:
+    def make(connexion: ASGIApp) -> ASGIApp:
         for operation in compiler.forwarded:
             operation.app = connexion
-        return ContractMiddleware(
+        served = ContractMiddleware(
             connexion,
             router=router,
             pages=connexion_internals.flask_asgi_app(application),
@@ -103,6 +123,7 @@ def _outermost(
             body_limit=runtime.body_limit,
             check_start=lambda: guards.check_flask(application),
         )
+        return served if outside is None else outside(served)
 
     return make
 

@@ -15,6 +15,7 @@ import yaml
 
 from app import SPECIFICATION
 from app.settings import ROOT
+from app.specification import load, source
 from tests.support import specification
 
 RULES = ROOT / "openapi" / "spectral.yaml"
@@ -230,13 +231,38 @@ def test_a_rule_reports_everything_that_is_missing_at_once(tmp_path: Path) -> No
             assert any(code == rule and f'"{name}"' in message for code, message in found), (rule, name, found)
 
 
+def test_the_secured_contract_has_rules_of_its_own(tmp_path: Path) -> None:
+    """An operation without security, or without 401, is a fault; health checks are not."""
+    document = yaml.safe_load(source(load(secured=True), secured=True))
+    files = [tmp_path / f"{name}.yaml" for name in ("secured", "open", "without401")]
+    files[0].write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+    files[1].write_text(yaml.safe_dump({**document, "security": []}, sort_keys=False), "utf-8")
+    del document["paths"]["/items"]["post"]["responses"]["401"]
+    files[2].write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+    secured, unsecured, incomplete = spectral(RULES.with_name("spectral-secured.yaml"), files)
+    assert secured == set()
+    assert {"owasp:api2:2023-write-restricted", "owasp:api2:2023-read-restricted"} <= unsecured
+    assert incomplete == {"owasp:api8:2023-define-error-responses-401"}
+
+
 def test_make_lint_contract_runs_both_programs_and_has_one_exit_status(tmp_path: Path) -> None:
     """A fault that both find is reported by both; a fault that one finds fails the command as well."""
-    for name in ("openapi", ".venv-tools", "node_modules", "Makefile"):
+    for name in (
+        "openapi",
+        ".venv",
+        ".venv-tools",
+        "node_modules",
+        "Makefile",
+        "app",
+        "contract",
+        "db",
+        "handlers",
+        "tools",
+    ):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "openapi").unlink()
     shutil.copytree(ROOT / "openapi", tmp_path / "openapi")
-    command = ["make", "--silent", "-o", ".venv-tools/ready", "lint-contract"]
+    command = ["make", "--silent", "-o", ".venv/runtime", "-o", ".venv-tools/ready", "lint-contract"]
     contract = tmp_path / "openapi" / "items.yaml"
     statuses = []
     for old, new in (

@@ -98,7 +98,15 @@ def silent(folder: Path) -> Iterator[int]:
         yield nginx.port
 
 
+@contextlib.contextmanager
+def secured(folder: Path) -> Iterator[int]:
+    """The service, which wants a credential."""
+    with service(folder, ACCESS="secured", KEYS_SECRET_FILE=f"{folder}/keys.secret") as running:
+        yield running.port
+
+
 SITUATIONS: dict[int, Situation] = {
+    401: secured,
     403: denied,
     409: lambda folder: database(folder, "CREATE UNIQUE INDEX one_of_each ON items (name)"),
     421: lambda folder: usual(folder, ALLOWED_HOSTS="items.internal"),
