@@ -31,6 +31,7 @@ COPY handlers/ handlers/
 COPY app/ app/
 COPY docs/errors.md docs/
 COPY docs/http.md docs/
+COPY docs/problems.md docs/
 # The static files for nginx.
 RUN /venv/bin/python -m app.static /static
 # The part of nginx's configuration that is generated from the contract.

@@ -27,6 +27,7 @@ from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
 from app.pages import add_pages
+from app.problem_pages import problem_types
 from app.rate_limits import RateLimits
 from app.settings import Settings, SettingsError
 from app.start import DATABASE_FAULTS
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FlaskApp:
         enforce=settings.validate_responses == "enforce",
         capabilities=[DryRun(database), keys],
         limiter=RateLimits(settings.rate_limit_file),
+        problem_types=problem_types(),
         verifiers=access.verifiers,
         outside=cors(settings.cors_origins, specification),
     )

@@ -1,4 +1,4 @@
-"""Flask routes for everything that is not an operation of the contract: the contract itself, and Swagger UI."""
+"""Flask routes for what is not an operation: the contract itself, the API catalog, Swagger UI, pages on problems."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import flask
 from flask import Flask, Response
 from swagger_ui_bundle import swagger_ui_path
 
-from app import documents, prefix
+from app import catalog, documents, prefix, problem_pages
 from app.settings import ROOT
 from app.specfile import SpecFile
 from contract.media_types import prefers
@@ -69,6 +69,7 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
             links = {name: mount + path for name, path in paths.items()}
             response = Response(json_body.encode({**about, **links}), mimetype="application/json")
         response.vary.update(["Accept", prefix.HEADER])
+        response.headers["Link"] = catalog.links_of_root(flask.request.root_path)
         return response
 
     @flask_app.get("/ui")  # Flask's own redirect would be absolute, with the Host header of the client
@@ -84,7 +85,24 @@ def add_pages(flask_app: Flask, source: bytes, specification: Mapping[str, Any])
         response.add_etag()
         return _conditional(response)
 
+    _add_catalog(flask_app, specification)
     _add_swagger_ui(flask_app)
+    _add_problem_pages(flask_app, specification)
+
+
+def _add_catalog(flask_app: Flask, specification: Mapping[str, Any]) -> None:
+    """Add the API catalog."""
+
+    @flask_app.get(catalog.PATH)
+    def api_catalog() -> Any:
+        mount = flask.request.root_path
+        content = json_body.encode(catalog.linkset(mount, specification["paths"]))
+        response = Response(content, content_type=catalog.MEDIA_TYPE)
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["Link"] = catalog.link(mount)
+        response.vary.add(prefix.HEADER)
+        response.add_etag()
+        return _conditional(response)
 
 
 def _add_swagger_ui(flask_app: Flask) -> None:
@@ -95,11 +113,27 @@ def _add_swagger_ui(flask_app: Flask) -> None:
     def swagger_ui(name: str) -> Any:
         if name not in UI_NAMES:
             flask.abort(404)
-        response = Response(ui_content(name), mimetype=MEDIA_TYPES[name.rpartition(".")[2]])
-        response.headers["Cache-Control"] = "max-age=3600" if name.startswith("swagger-ui") else "no-cache"
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        response.add_etag()
-        return _conditional(response)
+        cache_control = "max-age=3600" if name.startswith("swagger-ui") else "no-cache"
+        return _page(ui_content(name), MEDIA_TYPES[name.rpartition(".")[2]], cache_control)
+
+
+def _add_problem_pages(flask_app: Flask, specification: Mapping[str, Any]) -> None:
+    """Add a page for each type of problem."""
+    pages = {name: problem_pages.page(name, specification) for name in problem_pages.names()}
+
+    @flask_app.get(f"{problem_pages.PATH}<name>")
+    def problem_page(name: str) -> Any:
+        if name not in pages:
+            flask.abort(404)
+        return _page(pages[name], "text/html", "no-cache")
+
+
+def _page(content: bytes, media_type: str, cache_control: str) -> Any:
+    response = Response(content, mimetype=media_type)
+    response.headers["Cache-Control"] = cache_control
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.add_etag()
+    return _conditional(response)
 
 
 def _conditional(response: Response) -> Any:

@@ -1,6 +1,7 @@
 """Path prefixes: `X-Forwarded-Prefix` has the prefix that a reverse proxy has removed from the path."""
 
 import re
+from collections.abc import Iterable
 
 from starlette.types import Scope
 
@@ -17,12 +18,18 @@ def restore(scope: Scope) -> None:
 
     Call this only for requests from a trusted proxy. An invalid or repeated prefix is ignored.
     """
-    prefix = None
-    for name, value in scope["headers"]:
-        if name == _NAME:
-            prefix = value if prefix is None else b""
-    if prefix and len(prefix) <= MAX_LENGTH and _PREFIX.fullmatch(prefix):
+    prefix = announced(scope["headers"])
+    if prefix:
         path = request_path(scope)
-        scope["root_path"] = prefix.decode() + scope.get("root_path", "")
+        scope["root_path"] = prefix + scope.get("root_path", "")
         scope["path"] = scope["root_path"] + path
         scope["raw_path"] = scope["root_path"].encode() + scope["raw_path"]
+
+
+def announced(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the prefix that these headers announce; an empty one if it is invalid or repeated."""
+    prefix = None
+    for name, value in headers:
+        if name == _NAME:
+            prefix = value if prefix is None else b""
+    return prefix.decode() if prefix and len(prefix) <= MAX_LENGTH and _PREFIX.fullmatch(prefix) else ""

@@ -20,20 +20,11 @@ from app import limits, security_headers
 from app.drain import accept_all, close_idle
 from app.forwarded import client_ip
 from app.hosts import Hosts
+from app.server_problems import server_problem
 from app.serving import ServingProtocol
 from app.settings import Settings
-from contract.problems import MEDIA_TYPE, Problem, status_title
+from contract.problems import MEDIA_TYPE, status_title
 from contract.serving.request_ids import request_id
-
-_DETAILS = {
-    400: "The request is not valid HTTP: {reason}.",
-    408: "The request did not arrive in time. Send it again.",
-    414: "The URL is longer than this service accepts. Shorten it.",
-    421: "This service does not serve the host in the URL; see its setting ALLOWED_HOSTS.",
-    429: "Too many connections from this IP address. Close some, then try again.",
-    431: "The headers are larger than this service accepts. Send fewer or shorter headers.",
-    503: "The service has too many open connections. Try again in a moment.",
-}
 
 _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection that is being opened arrives in that time
 
@@ -54,8 +45,8 @@ class Protocol(ServingProtocol):
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         if status == 500 and self._body_receiver is not None and self._body_receiver._body_wait_expired:  # noqa: SLF001 -- as Gunicorn's own protocol does
             status, message = 408, ""
-        reason = message.strip().rstrip(".") or status_title(status)
-        problem = Problem(status, _DETAILS.get(status, "{reason}.").format(reason=reason))
+        is_trusted = bool(self._forwarded_trust and self._forwarded_trust[0])
+        problem = server_problem(status, message, self._current_request if is_trusted else None)
         body = problem.body()
         id_ = request_id.get()
         if id_ == "-":

@@ -40,6 +40,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     around: Sequence[Around] = (),
     capabilities: Sequence[Capability] = (),
     limiter: Limiter | None = None,
+    problem_types: Mapping[int, str] | None = None,
     verifiers: Verifiers | None = None,
     outside: Outside | None = None,
     connexion_options: Mapping[str, Any] | None = None,
@@ -47,19 +48,19 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it last. Raise `ContractError`.
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
-    `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
-    operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
-    `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` around the handlers of those that declare a header, `outside` around all that is served. `verifiers`
-    verify the credentials of security schemes, by name; `limiter` counts for `x-rate-limit`. `connexion_options` are
-    for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    `errors` says which exceptions have a problem of their own, `problem_types` which statuses have a page (its path).
+    Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
+    event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
+    operations, `capabilities` around the handlers of those that declare a header, `outside` around all that is served.
+    `verifiers` verify the credentials of security schemes, by name; `limiter` counts for `x-rate-limit`.
+    `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     extensions = Extensions(around, capabilities, options["security_map"], verifiers or {}, limiter)
-    runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
+    runtime = _runtime(application, document, Exceptions(errors or {}, problem_types or {}), run, run_unsafe or run)
     compiler = Compiler(document, runtime, extensions, enforce=enforce)
     functions, compiled = _compile(compiler, document, found, handlers, capabilities)
     _add_forwarded(application, _forwarded(document, found), functions, options)
@@ -101,11 +102,11 @@ def _operations(found: Sequence[Route]) -> list[Operation]:
 
 
 def _runtime(
-    application: FlaskApp, document: Document, errors: ErrorMap, run: Run | None, run_unsafe: Run | None
+    application: FlaskApp, document: Document, exceptions: Exceptions, run: Run | None, run_unsafe: Run | None
 ) -> Runtime:
     context = flask_internals.handler_context(application.app)
     body_limit = document.get("x-body-limit", DEFAULT_BODY_LIMIT)
-    return Runtime(context, run, run_unsafe, Exceptions(errors), body_limit)
+    return Runtime(context, run, run_unsafe, exceptions, body_limit)
 
 
 def _outermost(

@@ -9,6 +9,8 @@ import orjson
 from connexion.exceptions import ProblemException
 
 MEDIA_TYPE = "application/problem+json"
+ABOUT_BLANK = "about:blank"
+"""The type of a problem that says no more than its status (RFC 9457 §4.2.1)."""
 MAX_ERRORS = 100
 """How many violations a problem lists. Nothing looks for many more, because a request can have thousands."""
 MAX_TEXT = 1000
@@ -59,7 +61,7 @@ class Problem(ProblemException):  # type: ignore[misc]  # Connexion has no types
             status=status,
             title=title or status_title(status),
             detail=detail,
-            type=type_ or "about:blank",
+            type=type_ or ABOUT_BLANK,
             instance=instance,
             headers=dict(headers or {}),
             ext=dict(extensions or {}),

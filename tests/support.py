@@ -19,6 +19,7 @@ from jsonschema import Draft4Validator
 from starlette.testclient import TestClient
 
 from app import SPECIFICATION
+from app.problem_pages import problem_types
 
 Message = MutableMapping[str, Any]
 Headers = Sequence[tuple[str, bytes]]
@@ -183,7 +184,8 @@ class ContractClient(TestClient):
 
     def __init__(self, application: FlaskApp, *, root_path: str = "") -> None:
         super().__init__(application, raise_server_exceptions=False, follow_redirects=False, root_path=root_path)
-        self.event_hooks = {"request": [], "response": [_check]}
+        has_pages = "problem_page" in application.app.view_functions  # the service, and no other application of a test
+        self.event_hooks = {"request": [], "response": [_check, *([assert_type] if has_pages else [])]}
 
     def create(self, name: str = "Desk lamp", description: str | None = None) -> dict[str, Any]:
         """Create an item; the item as it was responded."""
@@ -264,6 +266,16 @@ def _check(response: httpx.Response) -> None:
     assert_documented(response.request.method, response.request.url.path, response)
 
 
+def assert_type(response: httpx.Response) -> None:
+    """The type of a problem of the service is the URL of its page, below the prefix of the request."""
+    if response.headers.get("Content-Type") != PROBLEM or not response.content:
+        return
+    path = problem_types()[response.status_code]
+    found = response.json()["type"]
+    assert found.endswith(path)
+    assert response.request.url.path.startswith(found.removesuffix(path))
+
+
 def _assembled(sent: list[Message]) -> httpx.Response:
     starts = [message for message in sent if message["type"] == "http.response.start"]
     assert len(starts) == 1, sent
@@ -285,7 +297,8 @@ def assert_problem(  # a problem has so many parts
     request_id: str | None = None,
 ) -> None:
     """The response is this problem, whole: status, media type, the given headers, and nothing more in the body."""
-    expected: dict[str, Any] = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": detail}
+    expected: dict[str, Any] = {"type": response.json()["type"], "title": TITLES[status], "status": status}
+    expected |= {"detail": detail}
     if errors is not None:
         expected["errors"] = list(errors)
     if request_id is not None:

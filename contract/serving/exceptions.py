@@ -13,6 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from contract.problems import Problem, not_found, status_title
 from contract.responses.encoder import problem_response
 from contract.responses.response import Response
+from contract.serving.problem_types import ProblemTypes
 from contract.serving.request_ids import request_id
 
 logger = logging.getLogger("contract")
@@ -22,10 +23,11 @@ UNEXPECTED = "Something went wrong on our side. Quote the request id when you re
 
 
 class Exceptions:
-    """Translates exceptions into problems, by an application's own table first."""
+    """Translates exceptions into problems, by an application's own table first. `types` are the types of problems."""
 
-    def __init__(self, errors: ErrorMap) -> None:
+    def __init__(self, errors: ErrorMap, types: Mapping[int, str]) -> None:
         self._errors = errors
+        self.types = ProblemTypes(types)
 
     def response(self, error: Exception, scope: Scope) -> Response:
         """Return the response for an exception. What is unexpected is logged, and the client learns the request id."""

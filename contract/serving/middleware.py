@@ -45,6 +45,7 @@ class ContractMiddleware:
         self._router = router
         self._pages = pages
         self._exceptions = exceptions
+        self._problem_types = exceptions.types
         self._body_limit = body_limit
         self._check_start = check_start
 
@@ -73,6 +74,8 @@ class ContractMiddleware:
             return
         except Exception as error:  # noqa: BLE001 -- the edge of the process
             response = self._exceptions.response(error, scope)
+        if response.status >= 400:
+            self._problem_types.add(response, scope.get("root_path", ""))
         response.headers.append((HEADER, request_id))
         response.headers += request.response_headers
         add_cache_control(response.headers)
@@ -96,6 +99,7 @@ class ContractMiddleware:
             if forwarded.started:
                 raise
             response = self._exceptions.response(error, scope)
+            self._problem_types.add(response, scope.get("root_path", ""))
             response.headers.append((HEADER, request_id))
             add_cache_control(response.headers)
             await response.send(scope, send, is_head=is_head)

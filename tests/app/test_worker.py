@@ -15,6 +15,7 @@ from gunicorn.config import Config
 from gunicorn.errors import ConfigError
 
 from app import drain
+from app.problem_pages import problem_types
 from app.security_headers import HEADERS
 from app.serving import _endpoint
 from app.worker import Protocol, Worker
@@ -29,6 +30,8 @@ class _Recording(Protocol):
         self.written = b""
         self._closed = True
         self._body_receiver = None
+        self._current_request = None
+        self._forwarded_trust = None
 
     def _safe_write(self, data: bytes) -> None:
         self.written += data
@@ -63,7 +66,7 @@ def test_an_error_of_the_server_is_a_problem(status: int, message: str, title: s
     """The response is complete, has a request id, and closes the connection."""
     first, headers, body = _response(status, message)
     assert first == f"HTTP/1.1 {status} {title}"
-    assert body == {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    assert body == {"type": problem_types()[status], "title": title, "status": status, "detail": detail}
     assert MADE_REQUEST_ID.fullmatch(headers.pop("X-Request-Id"))
     length = headers.pop("Content-Length")
     assert int(length) == len(json.dumps(body, separators=(",", ":"))) + 1

@@ -21,8 +21,9 @@ from tests.support import PATHS, operations
 
 ORIGIN = re.compile(r"http://127\.0\.0\.1:800[01]\b")
 COOKBOOK = "docs/curl.md"
-ELSEWHERE = {  # they need packages from npm
+ELSEWHERE = {  # two need packages from npm
     "docs/postman.md",  # tests/e2e/test_postman.py runs it
+    "docs/problems.md",  # tests/e2e/test_problems.py runs each example in a situation of its own
     "docs/sdk.md",  # tests/e2e/test_sdk.py runs it
 }
 EXAMPLES = [(name, example) for name in DOCUMENTS if name not in ELSEWHERE for example in examples(read(name))]

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from app.pages import UI_NAMES
+from app.problem_pages import problem_types
 from tests.docs.markdown import blocks, read
 from tests.e2e.stack import ROOT, VAR, Composed, Response, ask, composed, post, send, wait_until
 
@@ -51,7 +52,7 @@ def stack(fresh: Fresh) -> Composed:
 def assert_problem(response: Response, status: int, title: str, detail: str) -> None:
     """Assert that the response is this problem, with the headers of every response."""
     assert (response.status, response["Content-Type"]) == (status, "application/problem+json")
-    assert response.json() == {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    assert response.json() == {"type": problem_types()[status], "title": title, "status": status, "detail": detail}
     assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert re.fullmatch("[0-9a-f]{32}", response["X-Request-Id"])
 

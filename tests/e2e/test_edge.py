@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from app.problem_pages import problem_types
 from tests.e2e.stack import (
     NGINX_CONF,
     Response,
@@ -73,7 +74,7 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def problem(status: int, title: str, detail: str, **extensions: str) -> bytes:
     """Return a problem document in the format of the service and of nginx."""
-    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **extensions}
+    document = {"type": problem_types()[status], "title": title, "status": status, "detail": detail, **extensions}
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import schemathesis
 
+from app.problem_pages import problem_types
 from tests.docs.markdown import blocks, read
 from tests.e2e.postgresql import Cluster, postgresql, upgrade
 from tests.e2e.stack import Response, Running, ask, post, service, wait_until
@@ -168,7 +169,7 @@ def test_a_stopped_database_is_a_503_until_its_start(cluster: Cluster, gunicorn:
         response = ask(gunicorn.port, method, path)
         assert (response.status, response["Retry-After"]) == (503, "5")
         assert response.json() == {
-            "type": "about:blank",
+            "type": problem_types()[503],
             "title": "Service Unavailable",
             "status": 503,
             "detail": "The database cannot be reached. Try again in a moment.",

@@ -103,6 +103,30 @@ def test_every_url_has_the_prefix(shop: int) -> None:
     assert {ask(shop, "GET", link).status for link in links} == {200}
     nothing = ask(shop, "GET", "/shop/nothing")
     assert (nothing.status, nothing.json()["detail"]) == (404, "There is nothing at /shop/nothing.")
+    assert nothing.json()["type"] == "/shop/problems/not-found"
+    assert b"<h1" in ask(shop, "GET", nothing.json()["type"]).body
+    described = re.findall("<([^>]*)>", ask(shop, "GET", "/shop/")["Link"])
+    assert {ask(shop, "GET", url).status for url in described} == {200}
+    catalog = ask(shop, "GET", "/shop/.well-known/api-catalog").json()["linkset"][0]
+    assert {ask(shop, "GET", target["href"]).status for target in catalog["service-desc"]} == {200}
+
+
+@pytest.mark.parametrize(
+    "problem", [b"GET /items HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n"], ids=["431"]
+)
+def test_a_problem_of_the_proxy_itself_has_a_page(inner: Running, problem: bytes) -> None:
+    """Its type has no prefix, because nginx could not read the request."""
+    response = send(inner.port, problem)
+    assert response.json()["type"] == "/problems/request-header-fields-too-large"
+
+
+@pytest.mark.parametrize("value", [b"/shop", *HOSTILE])
+def test_the_prefix_in_a_problem_of_nginx_is_valid(inner: Running, value: bytes) -> None:
+    """A valid prefix of a trusted proxy is in the type, and any other is not."""
+    lines = b"TRACE /items HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-Prefix: %b\r\n\r\n"
+    response = send(inner.port, lines % value)
+    assert response.status == 405
+    assert response.json()["type"] == f"{'/shop' if value == b'/shop' else ''}/problems/method-not-allowed"
 
 
 def test_the_contract_has_the_prefix(shop: int) -> None:

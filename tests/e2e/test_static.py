@@ -1,4 +1,4 @@
-"""nginx serves the files of `/ui/` itself, exactly like the service, even while the service is stopped."""
+"""nginx serves the files of `/ui/` and `/problems/` itself, exactly like the service, also while that is stopped."""
 
 import gzip
 import re
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app import static
+from app import problem_pages, static
 from app.pages import CONTENT_SECURITY_POLICY, UI_NAMES, ui_content
 from tests.e2e.stack import Response, Running, ask, edge, free_port
 
 GZIP = {"Accept-Encoding": "gzip"}
-PATHS = ["/ui/", *(f"/ui/{name}" for name in UI_NAMES)]
+PATHS = ["/ui/", *(f"/ui/{name}" for name in UI_NAMES), *(f"/problems/{name}" for name in problem_pages.names())]
 SAME = ("Content-Type", "Content-Security-Policy", "Cache-Control")
 NO_FILES = [
     ("GET", "/ui"),
@@ -23,6 +23,11 @@ NO_FILES = [
     ("GET", "/ui/..%2fnginx/nginx.conf"),
     ("GET", "/ui/SWAGGER-UI.css"),
     ("GET", "/uix"),
+    ("GET", "/problems/"),
+    ("GET", "/problems/nothing"),
+    ("GET", "/problems/not-found.html"),
+    ("GET", "/problems/not-found/"),
+    ("POST", "/problems/not-found"),
     ("POST", "/ui/"),
     ("PUT", "/ui/swagger-ui.css"),
     ("DELETE", "/ui/index.html"),
@@ -140,10 +145,11 @@ def test_everything_else_goes_to_the_service(app: Running, nginx: Running, metho
     assert b"gzip" not in ours.body
 
 
-def test_the_folder_has_exactly_the_files_of_the_page(tmp_path: Path) -> None:
+def test_the_folder_has_exactly_the_files_of_the_pages(tmp_path: Path) -> None:
     """Existing files are overwritten."""
     for _ in range(2):
         static.write(tmp_path)
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert {name for name in files if not name.endswith(".gz")} == {f"ui/{name}" for name in UI_NAMES}
-    assert {name.removesuffix(".gz") for name in files} == {f"ui/{name}" for name in UI_NAMES}
+    expected = {f"ui/{name}" for name in UI_NAMES} | {f"problems/{name}.html" for name in problem_pages.names()}
+    assert {name for name in files if not name.endswith(".gz")} == expected
+    assert {name.removesuffix(".gz") for name in files} == expected

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from app import edge
+from app import edge, prefix
 from app.pages import CONTENT_SECURITY_POLICY
+from app.problem_pages import problem_types
 from app.security_headers import HEADERS, POLICY
 from contract.problems import status_title
 from tests.docs import markdown
@@ -189,6 +190,20 @@ def test_every_error_of_nginx_has_a_title_and_a_detail() -> None:
     assert {code: status_title(int(code)) for code in statuses()} == {code: titles[code] for code in statuses()}
 
 
+def test_every_error_of_nginx_has_a_page() -> None:
+    """Its type is the same as the service's."""
+    types = table("$problem_type")
+    assert types.pop("default") == "about:blank"
+    assert types == {code: f"$problem_prefix{problem_types()[int(code)]}" for code in statuses()}
+
+
+def test_the_prefix_in_a_type_follows_the_same_rule_as_the_services() -> None:
+    """Only a valid prefix gets into the JSON."""
+    (rule,) = table("$problem_prefix").keys() - {"default"}
+    own = prefix._PREFIX.pattern.decode().replace("\\Z", "$").replace("(?:", "(")
+    assert rule == f"~^(?=.{{1,{prefix.MAX_LENGTH}}}$){own}$"
+
+
 @pytest.mark.parametrize("status", sorted(statuses()))
 def test_nginx_problems_are_in_the_contract(status: str) -> None:
     """A problem document is valid for the contract's schema, and equals the contract's example if there is one."""
@@ -205,6 +220,8 @@ def test_nginx_problems_are_in_the_contract(status: str) -> None:
 def written(status: str) -> str:
     """Return the document that nginx writes for this status, with its variables replaced."""
     values = {
+        "problem_type": table("$problem_type")[status],
+        "problem_prefix": "",
         "problem_title": table("$problem_title")[status],
         "status": status,
         "problem_detail": table("$problem_detail")[status],
@@ -241,8 +258,8 @@ def test_errors_of_the_service_are_unchanged() -> None:
 
 
 def test_the_policy_for_ui_is_the_services() -> None:
-    """Nginx's default policy for /ui/ equals the one that the service sends."""
-    assert table("$default_content_security_policy")["~^/ui(/|$)"] == CONTENT_SECURITY_POLICY
+    """Nginx's default policy for /ui/ and /problems/ equals the one that the service sends."""
+    assert table("$default_content_security_policy")["~^/(ui|problems)(/|$)"] == CONTENT_SECURITY_POLICY
 
 
 def test_every_response_has_the_headers() -> None:

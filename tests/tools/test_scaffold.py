@@ -373,3 +373,10 @@ def test_a_name_that_cannot_be_one_is_refused(plural: str, schema: str | None) -
     """Of the resource or of its schema."""
     with pytest.raises(ScaffoldError):
         names(plural, schema, {"tag"})
+
+
+@pytest.mark.parametrize("name", ["problems", "ui"])
+def test_the_folders_of_pages_are_no_resources(name: str) -> None:
+    """Nginx would serve the pages in place of the resource."""
+    with pytest.raises(ScaffoldError, match=f"The path /{name} leads to pages of the service"):
+        names(name, None, {})

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SCHEMA = re.compile(r"[A-Z][A-Za-z0-9]*")
 _LONGEST = 30  # names of constraints have the table's and a column's name in them; PostgreSQL cuts them off at 63
+_PAGES = ("problems", "ui")
+"""Folders of pages (app/pages.py), which nginx serves itself."""
 
 
 class ScaffoldError(Exception):
@@ -61,6 +63,8 @@ def names(plural: str, schema: str | None, schemas: Container[str]) -> Names:
     if not _NAME.fullmatch(plural) or keyword.iskeyword(plural) or len(plural) > _LONGEST:
         rule = f"must have small letters, digits and single underscores, at most {_LONGEST} characters"
         raise ScaffoldError([f"The name {plural!r} {rule}, and must not be a word of Python."])
+    if plural in _PAGES:
+        raise ScaffoldError([f"The path /{plural} leads to pages of the service; choose another name."])
     candidates = [camel(singular) for singular in _singulars(plural)] if schema is None else [schema]
     found = next((candidate for candidate in candidates if candidate in schemas), None)
     if found is None:
