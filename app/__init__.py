@@ -8,20 +8,23 @@ import asyncio
 import logging
 import sys
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
 from connexion import FlaskApp
 
 import contract
+from app import metrics
 from app.commands import database_commands
 from app.dry_run import DryRun
 from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
+from app.metrics.sampling import commit_observer, operation_ids, sample_database
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
 from app.start import DATABASE_FAULTS
@@ -30,18 +33,24 @@ from db.engine import Database
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
+Background = Callable[[], Coroutine[Any, Any, None]]
+"""What runs beside the requests, as long as the service runs."""
 SPECIFICATION = ROOT / "openapi" / "items.yaml"
 HANDLERS = "handlers"
 
 
 def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
-    database = Database(settings.database_url, settings.write_timeout)
+    is_counted = settings.metrics is not None
+    database = Database(settings.database_url, settings.write_timeout, commit_observer if is_counted else None)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
-    lifespan = _lifespan(database, keys.remove_old_responses)
+    background: list[Background] = [keys.remove_old_responses]
+    specification = contract.load(SPECIFICATION)
+    if is_counted:
+        background.append(partial(sample_database, database, operation_ids(specification)))
+    lifespan = _lifespan(database, background)
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
-    specification = contract.load(SPECIFICATION)
     application.app.cli.add_command(database_commands(settings.database_url))
     add_pages(application.app, SPECIFICATION.read_bytes(), specification)
     contract.install(
@@ -53,12 +62,13 @@ def create_app(settings: Settings) -> FlaskApp:
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
         capabilities=[DryRun(database), keys],
+        on_violation=partial(metrics.count, "contract_violations_total"),
     )
     return application
 
 
 def _lifespan(
-    database: Database, background: Callable[[], Coroutine[Any, Any, None]]
+    database: Database, background: Sequence[Background]
 ) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
@@ -68,9 +78,10 @@ def _lifespan(
             # A worker that starts while the database is unavailable responds with 503, like the others. If this stopped
             # it, Gunicorn would stop them all. A start that cannot succeed fails earlier (gunicorn.conf.py).
             logger.warning("The database cannot be used yet: %r", error)
-        task = asyncio.create_task(background())
+        tasks = [asyncio.create_task(run()) for run in background]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
         database.close()
 
     return lifespan

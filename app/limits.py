@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from app import metrics
+
 HEAD, IDLE, BODY, SENDING, CLOSING, SERVING = "head", "idle", "body", "sending", "closing", "serving"
 """What a connection can be doing. SERVING, while the application works on a request, has no limit."""
+PHASES = (HEAD, IDLE, BODY, SENDING, CLOSING, SERVING)
 _SECONDS = {
     HEAD: 15,  # for the whole head of a request, from the first byte or from the start of the connection
     BODY: 60,  # for a whole body; 64 KiB at 1.1 kB/s
@@ -43,7 +46,10 @@ class Limits:
         if key is None:
             return True
         self._open[key] += 1
-        return not self._per_ip or self._open[key] <= self._per_ip or self._is_trusted(peer[0])
+        is_admitted = not self._per_ip or self._open[key] <= self._per_ip or self._is_trusted(peer[0])
+        if not is_admitted:
+            metrics.count("http_connections_refused_total", "per_ip")
+        return is_admitted
 
     def forget(self, protocol: Any, peer: Any) -> None:
         """Forget a connection that has ended."""
@@ -63,6 +69,8 @@ class Limits:
             if phase != before:
                 self._since[protocol] = phase, now
             elif now - since >= self._seconds.get(phase[0], float("inf")):
+                if phase[0] != IDLE:
+                    metrics.count("http_connections_refused_total", phase[0])
                 protocol.expire(phase[0])
 
     def _is_trusted(self, ip: str) -> bool:

@@ -16,6 +16,10 @@ LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
+Bind = str | tuple[str, int]
+"""The path of a Unix socket, or an IP address and a port."""
+
+
 class SettingsError(Exception):
     """One or more settings are invalid. The message lists each with what is expected."""
 
@@ -96,6 +100,19 @@ def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
 
+def _bind(text: str) -> Bind | None:
+    if text.startswith("/"):
+        return text
+    host, _, port = text.rpartition(":")
+    try:
+        ip = str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]")))
+        return ip, _whole_number(1, 65535)(port)
+    except ValueError:
+        if not text:
+            return None
+        raise ValueError("must be an IP address and a port, such as 127.0.0.1:9000, or the path of a socket") from None
+
+
 def _without_password(text: str) -> str:
     return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text)
 
@@ -153,6 +170,18 @@ class Settings:
     )
     idempotency_hours: int = _setting(
         "24", _whole_number(1, 8760), "The hours for which the response to an `Idempotency-Key` is kept."
+    )
+    metrics: Bind | None = _setting(
+        "",
+        _bind,
+        "Where Prometheus gets the metrics, `/metrics`: an IP address and a port, such as `127.0.0.1:9000`, or the "
+        "path of a Unix socket. Empty: nothing is counted.",
+    )
+    slow_request_ms: int = _setting(
+        "1000",
+        _whole_number(0, 3_600_000),
+        "The milliseconds from which a request is slow, and logged as a warning, as those with a status of 500 or more "
+        "are. 0 means never.",
     )
     welcome: bool = _setting(
         "off",

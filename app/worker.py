@@ -9,6 +9,7 @@ the proxies whose `X-Forwarded-Proto` Gunicorn trusts. The access log gets what 
 import asyncio
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -16,12 +17,16 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.errors import ConfigError
 from gunicorn.workers import gasgi
 
-from app import limits, prefix, security_headers
+from app import limits, metrics, prefix, security_headers
 from app.connections import LimitedProtocol
 from app.drain import accept_all, close_idle
 from app.exchange import Exchange, InOwnContext
 from app.hosts import Hosts
+from app.log_formats import Served
+from app.metrics.requests import RequestCounter
+from app.metrics.sampling import WorkerSampler
 from app.settings import Settings
+from app.slow_requests import SlowRequests
 from contract.problems import MEDIA_TYPE, Problem, status_title
 from contract.serving.request_ids import request_id
 
@@ -69,6 +74,11 @@ class Protocol(LimitedProtocol):
             if not self._has_body():
                 await self.linger()
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether a request has no complete response yet."""
+        return self._exchange is not None
+
     def will_close(self, request: Any) -> bool:
         """Return whether the connection ends after this request."""
         return self._will_close(request, False)  # noqa: FBT003 -- Gunicorn's signature
@@ -105,10 +115,10 @@ class Protocol(LimitedProtocol):
             return
         if self._exchange:
             self._exchange.fail(status, size)
-        elif self.log.access_log_enabled:
+        elif self.log.collects_requests:
             request = self._current_request
             method, url = (request.method, request.uri) if request else ("", "")
-            self.log.requests.put((time.time(), id_, self.client(request), method, url, status, size, 0.0))
+            self.log.requests.put((time.time(), id_, self.client(request), method, url, status, size, 0.0, "-", ""))
 
     def client(self, request: Any) -> str:
         """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none."""
@@ -161,6 +171,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         self.protocols: set[Protocol] = set()
         self.stopping = False
         self._connections_per_ip = settings.connections_per_ip
+        self._slow_request_ms = settings.slow_request_ms
+        self._sample: WorkerSampler | None = None
         self._main_loop: asyncio.Task[None] | None = None
 
     @classmethod
@@ -185,7 +197,9 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
     async def _serve(self) -> None:
         super().init_signals()
-        self.log.begin_worker(self.loop)
+        writer = self.log.begin_worker(self.loop, self._observers())
+        if metrics.is_on():
+            self._sample = WorkerSampler(self, writer)
         limits.raise_open_files()
         self.limits = limits.Limits(self.loop, self.cfg.keepalive, self._connections_per_ip, limits.trusted(self.cfg))
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
@@ -193,10 +207,17 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         self._tick()
         await super()._serve()
 
+    def _observers(self) -> list[Callable[[list[Served]], None]]:
+        """Return what looks at the requests beside the access log."""
+        slow = SlowRequests(self._slow_request_ms)
+        return [slow, RequestCounter()] if metrics.is_on() else [slow]
+
     def _tick(self) -> None:
         """Once a second, also while the worker stops: look at all connections, and show that the worker is alive."""
         gasgi.ASGIWorker.notify(self)
         self.limits.watch(self.protocols)
+        if self._sample is not None:
+            self._sample(self.protocols)
         self.loop.call_later(1, self._tick)
 
     def notify(self) -> None:

@@ -20,6 +20,7 @@ from contract.spec.document import Document
 from contract.spec.loading import Contract, load
 from contract.spec.operations import DEFAULT_BODY_LIMIT, Operation, Route, base_path, routes
 from contract.spec.resolver import resolve_handlers
+from contract.violations import OnViolation, ignore
 
 Handler = Callable[..., Any]
 
@@ -35,6 +36,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     enforce: bool = True,
     around: Sequence[Around] = (),
     capabilities: Sequence[Capability] = (),
+    on_violation: OnViolation = ignore,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
@@ -43,8 +45,9 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
     operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` code around the handlers of those that declare a header. `connexion_options` are for Connexion's
-    `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    `capabilities` code around the handlers of those that declare a header. `on_violation` is told of each request and
+    response that violates the contract. `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and
+    `security_map` concern every operation.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -53,7 +56,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     functions, faults = resolve_handlers(_operations(found), document, handlers, [each.header for each in capabilities])
-    runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
+    runtime = _runtime(application, document, Exceptions(errors or {}, on_violation), run, run_unsafe or run)
     compiler = Compiler(document, runtime, Extensions(around, capabilities, options["security_map"]), enforce=enforce)
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
@@ -80,11 +83,11 @@ def _operations(found: Sequence[Route]) -> list[Operation]:
 
 
 def _runtime(
-    application: FlaskApp, document: Document, errors: ErrorMap, run: Run | None, run_unsafe: Run | None
+    application: FlaskApp, document: Document, exceptions: Exceptions, run: Run | None, run_unsafe: Run | None
 ) -> Runtime:
     context = flask_internals.handler_context(application.app)
     body_limit = document.get("x-body-limit", DEFAULT_BODY_LIMIT)
-    return Runtime(context, run, run_unsafe, Exceptions(errors), body_limit)
+    return Runtime(context, run, run_unsafe, exceptions, body_limit)
 
 
 def _outermost(

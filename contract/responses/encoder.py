@@ -16,6 +16,7 @@ from contract.responses.results import HandlerResult, normalize
 from contract.spec.document import Document
 from contract.spec.operations import Operation
 from contract.spec.schemas import Schema, Schemas
+from contract.violations import OnViolation, ignore
 
 logger = logging.getLogger(__name__)
 _NO_BODY = (204, 205, 304)
@@ -85,9 +86,18 @@ class Encoder:
     With `enforce`, a response that violates the contract raises `ContractViolation`; without, it is logged and sent.
     """
 
-    def __init__(self, operation: Operation, document: Document, schemas: Schemas, *, enforce: bool) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        document: Document,
+        schemas: Schemas,
+        *,
+        enforce: bool,
+        on_violation: OnViolation = ignore,
+    ) -> None:
         self._operation_id = operation.operation_id
         self._enforce = enforce
+        self._on_violation = on_violation
         self._documented = {
             status.upper(): DocumentedResponse(response, document, schemas)
             for status, response in operation.definition["responses"].items()
@@ -111,6 +121,7 @@ class Encoder:
         documented = self.documented(result.status)
         pairs = [(name.lower(), str(value)) for name, value in result.headers]
         if any(not is_sendable(value) for _, value in pairs):
+            self._on_violation("response", self._operation_id)
             raise ContractViolation(f"The handler {self._operation_id} returned a header with control characters")
         given = dict(pairs)
         wire = [pair for pair in wire_headers(pairs) if pair[0] != b"content-type"]
@@ -222,6 +233,7 @@ class Encoder:
 
     def _violation(self, fault: str) -> None:
         message = f"The handler {self._operation_id} violates the contract: {fault}"
+        self._on_violation("response", self._operation_id)
         if self._enforce:
             raise ContractViolation(message)
         logger.error(message)

@@ -20,12 +20,21 @@ from contract.responses.response import Response
 from contract.serving.capabilities import Capabilities
 from contract.serving.exceptions import Exceptions
 from contract.serving.request import Interceptor, Request, Target, around
+from contract.serving.traces import TRACEPARENT
 
 Handler = Callable[..., Any]
 Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 ApplicationContext = Callable[[], AbstractContextManager[Any]]
 _ALWAYS_READ = frozenset(
-    {b"x-request-id", b"accept", b"content-type", b"content-encoding", b"content-length", b"transfer-encoding"}
+    {
+        b"x-request-id",
+        TRACEPARENT,
+        b"accept",
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"transfer-encoding",
+    }
 )
 
 
@@ -41,6 +50,7 @@ class Parts:
     authenticate: connexion_internals.Authenticate | None
     is_safe: bool
     capabilities: Capabilities
+    operation_id: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class CompiledOperation(Target):
     """One operation, compiled. `respond` is the whole way of a request."""
 
     def __init__(self, handler: Handler, parts: Parts, runtime: Runtime, interceptors: Sequence[Interceptor]) -> None:
+        self.operation_id = parts.operation_id
         self.header_names = _ALWAYS_READ | parts.parameters.header_names
         self._handler = handler
         self._is_async = inspect.iscoroutinefunction(handler)
