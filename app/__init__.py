@@ -28,6 +28,7 @@ from app.metrics.sampling import commit_observer, operation_ids, sample_database
 from app.pages import add_pages
 from app.settings import ROOT, Settings, SettingsError
 from app.start import DATABASE_FAULTS
+from app.telemetry import Telemetry
 from contract import ContractError
 from db.engine import Database
 from handlers.database import EXTENSION
@@ -48,6 +49,9 @@ def create_app(settings: Settings) -> FlaskApp:
     specification = contract.load(SPECIFICATION)
     if is_counted:
         background.append(partial(sample_database, database, operation_ids(specification)))
+    telemetry = Telemetry(specification["info"]["version"]) if settings.otel_exporter_otlp_endpoint else None
+    if telemetry is not None:
+        background.append(telemetry.run)
     lifespan = _lifespan(database, background)
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
@@ -61,6 +65,7 @@ def create_app(settings: Settings) -> FlaskApp:
         run=database.run_read,
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
+        around=[telemetry.around] if telemetry is not None else [],
         capabilities=[DryRun(database), keys],
         on_violation=partial(metrics.count, "contract_violations_total"),
     )
@@ -82,6 +87,7 @@ def _lifespan(
         yield
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         database.close()
 
     return lifespan

@@ -100,6 +100,12 @@ def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
 
+def _url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return text
+
+
 def _bind(text: str) -> Bind | None:
     if text.startswith("/"):
         return text
@@ -182,6 +188,12 @@ class Settings:
         _whole_number(0, 3_600_000),
         "The milliseconds from which a request is slow, and logged as a warning, as those with a status of 500 or more "
         "are. 0 means never.",
+    )
+    otel_exporter_otlp_endpoint: str = _setting(
+        "",
+        _url,
+        "The URL of a collector for OpenTelemetry, such as `http://127.0.0.1:4318`, which gets a span for each request "
+        "to an operation. Empty: none. It needs `requirements/telemetry.txt`.",
     )
     welcome: bool = _setting(
         "off",

@@ -9,7 +9,6 @@ the proxies whose `X-Forwarded-Proto` Gunicorn trusts. The access log gets what 
 import asyncio
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -17,16 +16,12 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.errors import ConfigError
 from gunicorn.workers import gasgi
 
-from app import limits, metrics, prefix, security_headers
+from app import limits, observers, prefix, security_headers
 from app.connections import LimitedProtocol
 from app.drain import accept_all, close_idle
 from app.exchange import Exchange, InOwnContext
 from app.hosts import Hosts
-from app.log_formats import Served
-from app.metrics.requests import RequestCounter
-from app.metrics.sampling import WorkerSampler
 from app.settings import Settings
-from app.slow_requests import SlowRequests
 from contract.problems import MEDIA_TYPE, Problem, status_title
 from contract.serving.request_ids import request_id
 
@@ -44,9 +39,6 @@ _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection t
 
 class Protocol(LimitedProtocol):
     """Gunicorn's HTTP/1.1 protocol, with problem details as errors."""
-
-    _exchange: Exchange | None = None
-    """The request that is being served."""
 
     def connection_made(self, transport: Any) -> None:
         """Note both ends of the connection."""
@@ -73,11 +65,6 @@ class Protocol(LimitedProtocol):
             self._exchange = None
             if not self._has_body():
                 await self.linger()
-
-    @property
-    def is_serving(self) -> bool:
-        """Whether a request has no complete response yet."""
-        return self._exchange is not None
 
     def will_close(self, request: Any) -> bool:
         """Return whether the connection ends after this request."""
@@ -172,7 +159,6 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         self.stopping = False
         self._connections_per_ip = settings.connections_per_ip
         self._slow_request_ms = settings.slow_request_ms
-        self._sample: WorkerSampler | None = None
         self._main_loop: asyncio.Task[None] | None = None
 
     @classmethod
@@ -197,9 +183,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
     async def _serve(self) -> None:
         super().init_signals()
-        writer = self.log.begin_worker(self.loop, self._observers())
-        if metrics.is_on():
-            self._sample = WorkerSampler(self, writer)
+        self._look = observers.begin(self, self._slow_request_ms)
         limits.raise_open_files()
         self.limits = limits.Limits(self.loop, self.cfg.keepalive, self._connections_per_ip, limits.trusted(self.cfg))
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
@@ -207,17 +191,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         self._tick()
         await super()._serve()
 
-    def _observers(self) -> list[Callable[[list[Served]], None]]:
-        """Return what looks at the requests beside the access log."""
-        slow = SlowRequests(self._slow_request_ms)
-        return [slow, RequestCounter()] if metrics.is_on() else [slow]
-
     def _tick(self) -> None:
         """Once a second, also while the worker stops: look at all connections, and show that the worker is alive."""
         gasgi.ASGIWorker.notify(self)
         self.limits.watch(self.protocols)
-        if self._sample is not None:
-            self._sample(self.protocols)
+        self._look(self.protocols)
         self.loop.call_later(1, self._tick)
 
     def notify(self) -> None:
