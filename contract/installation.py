@@ -45,10 +45,8 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
     operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` code around the handlers of those that declare a header. `on_violation` is told of each request and
-    response that violates the contract. `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and
-    `security_map` concern every operation.
-
+    `capabilities` code around the handlers of those that declare a header. `on_violation` is told of every violation.
+    `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
     Raise `ContractError`, which lists everything that does not fit.
     """
     guards.check(application)
@@ -63,8 +61,13 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
         raise document.error("The contract and the handlers do not fit together:", faults)
     if compiler.forwarded:
         _add_forwarded(application, _forwarded(document, found), functions, options)
+    _build(application, _outermost(application, compiler, Router(compiled), runtime))
+
+
+def _build(application: FlaskApp, outermost: Callable[[ASGIApp], ContractMiddleware]) -> None:
+    """Build the middlewares; nothing can be added after that."""
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
+    connexion_internals.build_stack(application, outermost)
     guards.refuse_additions(application)
 
 

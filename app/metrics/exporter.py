@@ -112,7 +112,7 @@ def shown(bind: Bind) -> str:
     return f"http://{host}:{bind[1]}/metrics"
 
 
-def _family(host: str) -> socket.AddressFamily:
+def _family(host: str) -> int:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 

@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules name metrics that exist, and PromQL can read them. tests/e2e/test_metrics.py runs them."""
+"""The dashboard and the alert rules name metrics that exist, and are PromQL. tests/e2e/test_metrics.py runs them."""
 
 import json
 import re
@@ -33,10 +33,10 @@ def selectors(query: str) -> Iterator[tuple[str, set[str]]]:
 
     def visit(expr: Any) -> bool:
         if isinstance(expr, promql_parser.VectorSelector):
-            found.append((expr.name, {matcher.name for matcher in expr.matchers.matchers}))
+            found.append((str(expr.name), {matcher.name for matcher in expr.matchers.matchers}))
         elif isinstance(expr, promql_parser.MatrixSelector):
             selector = expr.vector_selector
-            found.append((selector.name, {matcher.name for matcher in selector.matchers.matchers}))
+            found.append((str(selector.name), {matcher.name for matcher in selector.matchers.matchers}))
         return True
 
     found: list[tuple[str, set[str]]] = []
@@ -77,7 +77,7 @@ def test_the_dashboard_shows_every_metric() -> None:
 
 def test_the_panels_do_not_overlap() -> None:
     """Each has a place of its own in the grid of 24 columns."""
-    taken = set()
+    taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
         cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
