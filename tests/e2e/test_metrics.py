@@ -178,9 +178,9 @@ def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
     assert done.returncode == 1
-    assert done.stderr == (
-        f"The service cannot start. METRICS is http://{url}/metrics, which cannot be used: {os.strerror(errno.EADDRINUSE)}.\n"
-    )
+    reason = os.strerror(errno.EADDRINUSE)
+    found = f"The service cannot start. METRICS is http://{url}/metrics, which cannot be used: {reason}.\n"
+    assert done.stderr == found
 
 
 def test_a_trace_is_in_the_logs_behind_nginx(tmp_path: Path) -> None:
