@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from threading import Lock
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.metrics.families import COUNTER, FAMILIES, GAUGE, Family
-from app.metrics.memory import SLOTS, Memory, Slot
+from app.metrics.memory import Memory, Slot
 
 Series = dict[tuple[str, ...], list[float]]
 """The numbers of one metric, by the values of its labels."""
@@ -27,25 +28,28 @@ class ServiceCollector(Collector):
         self._database = database
         self._version = version
         self._slots: list[Slot] = []
+        self._lock = Lock()  # several clients may come at once
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric that has a value."""
+        with self._lock:
+            found = self._find()
+        for name, family in FAMILIES.items():
+            if found[name]:
+                yield _metric(family, found[name])
+
+    def _find(self) -> dict[str, Series]:
+        """Return what there is now."""
         found: defaultdict[str, Series] = defaultdict(dict)
-        self._find_slots()
+        for number in range(len(self._slots), self._memory.used()):
+            self._slots.append(self._memory.slot(number))
         for slot in self._slots:
             _add_slot(found, slot)
         self._add_workers(found)
         found["service_info"] = {(self._version, platform.python_version()): [1.0]}
         if self._database is not None:
             _add_database(found, self._database)
-        for name, family in FAMILIES.items():
-            if found[name]:
-                yield _metric(family, found[name])
-
-    def _find_slots(self) -> None:
-        """Workers take the first free slot, so the used ones are the first ones, and slots stay used."""
-        while len(self._slots) < SLOTS and self._memory.is_used(len(self._slots)):
-            self._slots.append(self._memory.slot(len(self._slots)))
+        return found
 
     def _add_workers(self, found: dict[str, Series]) -> None:
         running = [slot for slot in self._slots[1:] if slot.pid]

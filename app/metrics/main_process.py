@@ -62,7 +62,8 @@ class MainProcess:
                 os.kill(self._exporter, signal.SIGKILL)  # it has nothing to finish
                 os.waitpid(self._exporter, 0)
             self._exporter = 0
-            remove(self._bind)
+            if not self._server.reexec_pid:  # else it belongs to the service that has replaced this one
+                remove(self._bind)
 
     def _start(self) -> int:
         parent = os.getpid()

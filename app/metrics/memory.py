@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 SLOTS = 1024
 SLOT_BYTES = 1 << 20
 _HEADER = struct.Struct("=QQ")  # the process id, 0 for none; the bytes of the names that are complete
-_NAMES = _HEADER.size
+_USED = struct.Struct("=Q")  # behind the first slot's header: how many slots have been given out, itself included
+_NAMES = _HEADER.size + _USED.size
 _VALUES = SLOT_BYTES // 2  # a series has a name that is longer than its numbers, or a histogram
 Values: TypeAlias = "memoryview[float]"
 _SPARE = 64  # more than the numbers of one series
@@ -88,6 +89,8 @@ class Memory:
         """Return the slot for a new worker: the first one that no other has."""
         number = next(number for number in range(1, SLOTS) if number not in self._taken.values())
         self._taken[worker] = number
+        if number >= self.used():
+            os.pwrite(self.descriptor, _USED.pack(number + 1), _HEADER.size)
         return self.slot(number)
 
     def give_back(self, worker: Any) -> None:
@@ -100,9 +103,9 @@ class Memory:
         """Return a slot."""
         return Slot(self.descriptor, number)
 
-    def is_used(self, number: int) -> bool:
-        """Return whether a process has counted in a slot."""
-        return any(os.pread(self.descriptor, _HEADER.size, number * SLOT_BYTES))
+    def used(self) -> int:
+        """Return how many slots processes have had so far: the first ones."""
+        return int(_USED.unpack(os.pread(self.descriptor, _USED.size, _HEADER.size))[0])
 
 
 def _file() -> int:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,6 @@ DURATION = "http_request_duration_seconds"
 def memory() -> Iterator[Memory]:
     """Memory in which this process counts as the first worker."""
     memory = Memory()
-    memory.slot(0).begin(os.getpid())  # the main process
     metrics.begin(memory.take("this"))
     yield memory
     metrics.begin(None)
@@ -126,6 +126,25 @@ def test_a_new_process_has_no_gauges_of_the_one_before(memory: Memory) -> None:
     memory.give_back("first")
     metrics.begin(memory.take("second"))
     assert _value(memory, "http_requests_in_flight") == 0
+
+
+def test_a_worker_that_never_began_hides_no_other(memory: Memory) -> None:
+    """It ended, or has not got so far yet."""
+    memory.take("first")
+    _count_in_another_process(memory, "second")
+    assert _value(memory, "log_lines_dropped_total") == 2
+
+
+def test_several_clients_get_the_same_numbers_at_once(memory: Memory) -> None:
+    """Each sees all series, although all read new names at the same time."""
+    registry = CollectorRegistry()
+    registry.register(ServiceCollector(memory, None, "1.0.0"))
+    for number in range(300):
+        metrics.count("http_connections_refused_total", str(number), by=number)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: text_of(registry).count(b"http_connections_refused_total{"), range(16)))
+    assert found == [300] * 16
+    assert _value(memory, "http_connections_refused_total", reason="299") == 299
 
 
 def test_a_slot_that_is_given_back_twice_is_free_once(memory: Memory) -> None:
