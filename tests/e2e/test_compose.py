@@ -178,7 +178,7 @@ def test_only_nginx_is_published(stack: Composed) -> None:
 
 
 def test_the_metrics_are_in_the_inner_network(stack: Composed) -> None:
-    """nginx does not publish them. The container's own IP address is the one that others in the network use."""
+    """They are not published. The container's own IP address is the one that others in the network use."""
     code = (
         "import socket, urllib.request; ip = socket.gethostbyname(socket.gethostname()); "
         "print(urllib.request.urlopen(f'http://{ip}:9000/metrics').read().decode())"
