@@ -186,8 +186,8 @@ class Settings:
     slow_request_ms: int = _setting(
         "1000",
         _whole_number(0, 3_600_000),
-        "The milliseconds from which a request is slow, and logged as a warning, as those with a status of 500 or more "
-        "are. 0 means never.",
+        "The milliseconds from which a request is slow; it is then logged once more, as a warning. 0: none is slow. "
+        "Requests with a status of 500 or more are always logged so.",
     )
     otel_exporter_otlp_endpoint: str = _setting(
         "",
