@@ -24,7 +24,9 @@ import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
+from db.postgresql import THREADS
 from tests.docs.markdown import blocks, read
+from tests.e2e.postgresql import postgresql, upgrade
 from tests.e2e.stack import ROOT, Running, ask, edge, free_port, listens, post, service, wait_until, workers
 from tests.ops.test_ops import RULES, queries
 
@@ -347,6 +349,20 @@ def test_prometheus_evaluates_the_dashboard_and_the_rules(tmp_path: Path, capsys
 def _healths(port: int) -> set[str]:
     groups = ask(port, "GET", "/api/v1/rules").json()["data"]["groups"]
     return {rule["health"] for group in groups for rule in group["rules"]}
+
+
+def test_the_connections_to_postgresql_are_counted(tmp_path: Path) -> None:
+    """They have data then, and what is about SQLite has none."""
+    with postgresql() as cluster:
+        upgrade(cluster.url)
+        with counted(tmp_path, DATABASE_URL=cluster.url) as (running, port):
+            assert post(running.port, {"name": "new"}).status == 201
+            wait_until(lambda: samples(port).get(("database_connections", "idle"), 0) >= 1, "a connection")
+            found = samples(port)
+            assert found[("database_connections_max",)] == 2 * 2 * THREADS
+            assert found["database_connections", "in_use"] <= found[("database_connections_max",)]
+            assert ("database_bytes",) not in found
+            assert ("database_commit_calls_sum",) not in found
 
 
 def test_the_rules_pass_their_test() -> None:
