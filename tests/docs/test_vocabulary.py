@@ -50,7 +50,7 @@ WORDS = {
 
 ALLOWED = {
     r"(IP|e-?mail|network) address(es)?": "not a URL",
-    r"(listen|reuse|server|client|ip)_address(es)?|address_(family|string)|cfg\.address": "a name of a library",
+    r"(listen|reuse|server|client|ip)[_-]address(es)?|address_(family|string)|cfg\.address": "a name of a library",
     r"extension members?": "the term of RFC 9457 §3.2",
 }
 """Uses that are right, with the reason."""
