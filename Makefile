@@ -148,6 +148,7 @@ lock: .venv/dev  ## Lock the dependencies of pyproject.toml with hashes; ARGS=--
 	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group dev --output-file requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt pyproject.toml --group dev --group mutate --output-file requirements/mutate.txt
 	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group bench --output-file requirements/bench.txt
+	$(COMPILE) --constraint requirements/dev.txt --group telemetry --output-file requirements/telemetry.txt
 	$(COMPILE) --group fast --no-deps --output-file requirements/fast.txt
 	$(COMPILE) --group tools --output-file requirements/tools.txt
 

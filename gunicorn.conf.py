@@ -3,10 +3,13 @@
 import gc
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
+from app import metrics
 from app.drain import refuse_new_connections
 from app.logs import configuration, log_prints
+from app.metrics.main_process import MainProcess
 from app.settings import Settings, SettingsError
 from app.start import StartError, check_access, create_database, merge_wal, welcome
 
@@ -27,6 +30,22 @@ def on_starting(server: Any) -> None:
         create_database(_settings.database_url)
     except StartError as error:
         sys.exit(f"The service cannot start. {error}")
+    if _settings.metrics is not None:
+        url = _settings.database_url
+        file = Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
+        server.metrics = MainProcess(server, _settings.metrics, file)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker memory for its metrics."""
+    if (shared := getattr(server, "metrics", None)) is not None:
+        shared.begin_worker(worker)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep the metrics of a worker that has ended for the next one."""
+    if (shared := getattr(server, "metrics", None)) is not None:
+        shared.end_worker(worker)
 
 
 def when_ready(server: Any) -> None:
@@ -52,17 +71,20 @@ def when_ready(server: Any) -> None:
     server.stop = stop_without_loss
 
 
-def on_exit(_server: Any) -> None:
+def on_exit(server: Any) -> None:
     """Leave one database file, when all workers have ended."""
+    if (shared := getattr(server, "metrics", None)) is not None:
+        shared.stop()
     merge_wal(_settings.database_url)
 
 
-def post_fork(server: Any, _worker: Any) -> None:
+def post_fork(server: Any, worker: Any) -> None:
     """Exclude objects from before the fork from garbage collection, and handle an early end.
 
     Until a worker installs its own signal handlers, it has those of the main process, which only queue the signal.
     Stopping the service right after its start would then take the whole `graceful_timeout`.
     """
+    metrics.begin(getattr(worker, "slot", None))
     gc.set_threshold(10_000)  # a request leaves few cycles, and looking for them costs 4 % of a GET at Python's 700
     gc.freeze()  # these objects live as long as the worker: scanning them takes time and copies shared memory
     ends = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)

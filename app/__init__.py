@@ -11,12 +11,14 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
 from connexion import FlaskApp
 
 import contract
+from app import metrics
 from app import specification as contracts
 from app.access import Access
 from app.access.commands import key_commands
@@ -26,29 +28,43 @@ from app.dry_run import DryRun
 from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
+from app.metrics.sampling import commit_observer, operation_ids, sample_database
 from app.pages import add_pages
 from app.problem_pages import problem_types
 from app.rate_limits import RateLimits
 from app.settings import Settings, SettingsError
 from app.start import DATABASE_FAULTS
+from app.telemetry import Telemetry
 from contract import ContractError
 from db.engine import Database
 from handlers.database import EXTENSION
 
 logger = logging.getLogger(__name__)
 SPECIFICATION = contracts.SPECIFICATION
+Background = Callable[[], Coroutine[Any, Any, None]]
+"""What runs beside the requests, as long as the service runs."""
 HANDLERS = "handlers"
 
 
 def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
-    database = Database(settings.database_url, settings.write_timeout, wal_limit=settings.wal_limit)
+    is_counted = settings.metrics is not None
+    observer = commit_observer if is_counted else None
+    database = Database(
+        settings.database_url, settings.write_timeout, wal_limit=settings.wal_limit, on_commit=observer
+    )
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
     access = Access(settings, database)
-    lifespan = _lifespan(database, [keys.remove_old_responses, *access.background])
+    specification = contracts.load(secured=access.is_secured)
+    background: list[Background] = [keys.remove_old_responses, *access.background]
+    if is_counted:
+        background.append(partial(sample_database, database, operation_ids(specification)))
+    telemetry = Telemetry(specification["info"]["version"]) if settings.otel_exporter_otlp_endpoint else None
+    if telemetry is not None:
+        background.append(telemetry.run)
+    lifespan = _lifespan(database, background)
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
-    specification = contracts.load(secured=access.is_secured)
     application.app.cli.add_command(database_commands(settings.database_url))
     application.app.cli.add_command(key_commands(settings))
     add_pages(application.app, contracts.source(specification, secured=access.is_secured), specification)
@@ -60,17 +76,19 @@ def create_app(settings: Settings) -> FlaskApp:
         run=database.run_read,
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
+        around=[telemetry.around] if telemetry is not None else [],
         capabilities=[DryRun(database), keys],
         limiter=RateLimits(settings.rate_limit_file),
         problem_types=problem_types(),
         verifiers=access.verifiers,
         outside=cors(settings.cors_origins, specification),
+        on_violation=partial(metrics.count, "contract_violations_total"),
     )
     return application
 
 
 def _lifespan(
-    database: Database, background: Iterable[Callable[[], Coroutine[Any, Any, None]]]
+    database: Database, background: Iterable[Background]
 ) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
@@ -84,6 +102,7 @@ def _lifespan(
         yield
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         database.close()
 
     return lifespan

@@ -1,10 +1,10 @@
-"""The access log: one line per request, as text or as JSON, written in batches by each worker.
+"""The access log: one line per request, as text or as JSON, written in batches by each worker, and what counts them.
 
 Python's `logging` is not involved: a record, a format and a write per request would cost as much as a third of a GET.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.log_formats import Served
 from app.log_writer import LineWriter
@@ -18,12 +18,22 @@ _WRITE = 1 << 15  # bytes that are written together, to wake the reader seldom: 
 
 
 class AccessLog:
-    """The requests of one worker, on its event loop. They become lines in batches, when the caches are warm."""
+    """The requests of one worker, on its event loop. They become lines in batches, when the caches are warm.
 
-    def __init__(self, writer: LineWriter, line: Callable[[Served], str], loop: asyncio.AbstractEventLoop) -> None:
+    Without `line`, there are none. `observers` get the same batches, such as to count them.
+    """
+
+    def __init__(
+        self,
+        writer: LineWriter,
+        line: Callable[[Served], str] | None,
+        loop: asyncio.AbstractEventLoop,
+        observers: Sequence[Callable[[list[Served]], None]] = (),
+    ) -> None:
         self._writer = writer
         self._line = line
         self._loop = loop
+        self._observers = observers
         self._requests: list[Served] = []
         self._timer: asyncio.TimerHandle | None = None
         self._is_blocked = False
@@ -50,4 +60,7 @@ class AccessLog:
         """Make lines of all requests. Return the size of the lines that are not written."""
         requests, self._requests = self._requests, []
         line = self._line
-        return self._writer.put([line(request) for request in requests])
+        size = self._writer.put([line(request) for request in requests] if line is not None else [])
+        for observe in self._observers:
+            observe(requests)
+        return size

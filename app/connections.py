@@ -19,6 +19,8 @@ class LimitedProtocol(GuardedProtocol):
     _is_half_closed = False
     """Whether the client has closed its sending side."""
 
+    _exchange: Any = None
+    """The request that is being served, or None."""
     _gone: asyncio.Event | None = None
     """Set when the connection has ended, while something waits for it."""
 
@@ -64,6 +66,11 @@ class LimitedProtocol(GuardedProtocol):
         self._resume_reading()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), _LINGER_SECONDS)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether a request has no complete response yet."""
+        return self._exchange is not None
 
     def phase(self) -> limits.Phase:
         """Return what the connection is doing."""

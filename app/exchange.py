@@ -21,7 +21,9 @@ from app import security_headers
 from app.access_log import CLIENT_CLOSED
 from contract.problems import status_title
 from contract.responses.response import WHOLE_RESPONSE, WireHeaders
+from contract.serving.request import OPERATION_ID
 from contract.serving.request_ids import request_id
+from contract.serving.traces import trace_id
 
 _LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t\x20-\x7e\x80-\xff]*+\r\n)*+")
 """Lines of headers (RFC 9110 §5.1, §5.5). A line break in a value makes a line more than there are headers."""
@@ -65,12 +67,13 @@ class Exchange:
             connection.log.exception("Error in ASGI application")
             self._will_close = True
         self._end()
-        if connection.log.access_log_enabled:
+        if connection.log.collects_requests:
             now, id_, request = time.time(), request_id.get(), self._request
             client = scope["client"][0] if scope["client"] else ""
             seconds = time.monotonic() - began
+            operation, trace = scope.get(OPERATION_ID, "-"), trace_id.get()
             connection.log.requests.put(
-                (now, id_, client, request.method, request.uri, self.status, self.sent, seconds)
+                (now, id_, client, request.method, request.uri, self.status, self.sent, seconds, operation, trace)
             )
         return self.is_complete and not self._left and not self._will_close
 

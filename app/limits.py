@@ -12,8 +12,11 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from app import metrics
+
 HEAD, IDLE, BODY, SENDING, CLOSING, SERVING = "head", "idle", "body", "sending", "closing", "serving"
 """What a connection can be doing. SERVING, while the application works on a request, has no limit."""
+PHASES = (HEAD, IDLE, BODY, SENDING, CLOSING, SERVING)
 _SECONDS = {
     HEAD: 15,  # for the whole head of a request, from the first byte or from the start of the connection
     BODY: 60,  # for a whole body; 64 KiB at 1.1 kB/s
@@ -54,8 +57,10 @@ class Limits:
         if key is not None:
             self._open[key] += 1
             if self._per_ip and self._open[key] > self._per_ip and not self._is_trusted(peer[0]):
+                metrics.count("http_connections_refused_total", "per_ip")
                 return 429
         if len(self._since) >= self._most and not self._make_room():
+            metrics.count("http_connections_refused_total", "total")
             return 503
         self._since[protocol] = None, self._loop.time()
         return None
@@ -96,6 +101,8 @@ class Limits:
             if phase != before:
                 self._since[protocol] = phase, now
             elif now - since >= self._seconds.get(phase[0], float("inf")):
+                if phase[0] != IDLE:
+                    metrics.count("http_connections_refused_total", phase[0])
                 protocol.expire(phase[0])
 
     def _is_trusted(self, ip: str) -> bool:

@@ -11,15 +11,19 @@ from urllib.parse import quote
 
 from app.log_writer import MAX_LINE
 from contract.serving.request_ids import request_id
+from contract.serving.traces import trace_id
 
-Served = tuple[float, str, str, str, str, int, int, float]
-"""A request: time of its end, id, client, method, path, status, bytes of the body, duration in seconds."""
+Served = tuple[float, str, str, str, str, int, int, float, str, str]
+"""A request: time of its end, id, client, method, path, status, bytes of the body, duration in seconds, operationId or
+`-`, and trace id or nothing."""
 MAX_PATH = 1500
 """Characters of a path with its query; the rest is cut off, so that a line is always shorter than `MAX_LINE`."""
 _SAFE = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"
 _is_safe = re.compile(f"[{re.escape(_SAFE)}0-9A-Za-z]*").fullmatch
 _MILLISECONDS = [f".{number:03d}" for number in range(1000)]
 ACCESS = "access"
+EXTRA = ("operation",)
+"""What some events know beside their message, as `extra` of `logging`: a property of the line."""
 STANDARD_ERROR = 2
 
 # https://en.wikipedia.org/wiki/ANSI_escape_code#Select_Graphic_Rendition_parameters
@@ -84,7 +88,7 @@ class TextFormatter(logging.Formatter):
 
     def access(self, request: Served) -> str:
         """Return the line of a request."""
-        at, id_, client, method, path, status, size, seconds = request
+        at, id_, client, method, path, status, size, seconds, _operation, _trace = request
         number = self._colour(str(status), _STATUS_COLOURS.get(status // 100, _DIM))
         who = f"{_safe_often(client) or '-'} {_safe_often(method) or '-'} {safe(path) or '-'}"
         message = f"{who} {number} {size} bytes {seconds * 1000:.1f} ms\n"
@@ -109,6 +113,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "request_id": None if id_ == "-" else id_,
+            **({"trace_id": trace} if (trace := trace_id.get()) else {}),
+            **{name: getattr(record, name) for name in EXTRA if hasattr(record, name)},
             **texts,
         }
         size = MAX_LINE
@@ -119,11 +125,12 @@ class JsonFormatter(logging.Formatter):
 
     def access(self, request: Served) -> str:
         """Return the line of a request, whose texts are valid in JSON as they are."""
-        at, id_, client, method, path, status, size, seconds = request
+        at, id_, client, method, path, status, size, seconds, _operation, trace = request
+        traced = f',"trace_id":"{trace}"' if trace else ""
         return (
             f'{{"time":"{self._clock(at)}+00:00","level":"info","logger":"{ACCESS}","request_id":"{id_}",'
             f'"client":"{_safe_often(client)}","method":"{_safe_often(method)}","path":"{safe(path)}","status":{status},"bytes":{size},'
-            f'"duration":{seconds:.6f}}}\n'
+            f'"duration":{seconds:.6f}{traced}}}\n'
         )
 
 

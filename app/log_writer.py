@@ -32,6 +32,7 @@ class LineWriter:
 
     def _forget(self) -> None:
         """Start without lines; those from before a fork are the parent's."""
+        self.dropped_since_start = 0
         self._lock = threading.Lock()
         self._lines: list[str] = []
         self._size = 0
@@ -44,6 +45,7 @@ class LineWriter:
             size = self._size + len(self._encoded)
             if size >= MAX_WAITING:
                 self._dropped += len(lines)
+                self.dropped_since_start += len(lines)
                 return size
             self._lines += lines
             added = sum(map(len, lines))

@@ -6,13 +6,14 @@ import logging.config
 import os
 import sys
 from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
 from gunicorn.glogging import Logger
 
 from app.access_log import AccessLog
-from app.log_formats import STANDARD_ERROR, JsonFormatter, TextFormatter, is_colourful
+from app.log_formats import STANDARD_ERROR, JsonFormatter, Served, TextFormatter, is_colourful
 from app.log_writer import LineWriter
 
 _SERVER, _WORKER, _LOG = "server", "worker", "log"
@@ -52,6 +53,8 @@ class GunicornLogger(Logger):  # type: ignore[misc]  # Gunicorn has no types
     """Gunicorn's logger, with names for what its lines are about, and another access log."""
 
     access_log_enabled = False
+    collects_requests = False
+    """Whether `requests` gets them: for the access log, or for those who look at the same batches."""
 
     def setup(self, cfg: Any) -> None:
         """Set up logging at the start and at a reload."""
@@ -59,11 +62,14 @@ class GunicornLogger(Logger):  # type: ignore[misc]  # Gunicorn has no types
         super().setup(cfg)
         self.access_log_enabled = bool(cfg.accesslog)
 
-    def begin_worker(self, loop: AbstractEventLoop) -> None:
-        """From now on, log as a worker with this event loop."""
+    def begin_worker(self, loop: AbstractEventLoop, observers: Sequence[Callable[[list[Served]], None]]) -> LineWriter:
+        """From now on, log as a worker with this event loop. Return what writes the lines."""
         self.error_log = logging.getLogger(_WORKER)
+        self.collects_requests = self.access_log_enabled or bool(observers)
         handler = next(handler for handler in logging.getLogger().handlers if isinstance(handler, LineHandler))
-        self.requests = AccessLog(handler.writer, handler.lines.access, loop)
+        line = handler.lines.access if self.access_log_enabled else None
+        self.requests = AccessLog(handler.writer, line, loop, observers)
+        return handler.writer
 
 
 def configuration(level: str, log_format: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Importing Gunicorn reads environment variables: `app.__main__` checks them before it imports this module.
 """
 
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -11,7 +12,7 @@ from gunicorn.errors import ConfigError
 
 from app.logs import configure
 from app.settings import Settings
-from app.start import StartError, check
+from app.start import StartError, check, check_metrics
 
 
 class Server(WSGIApplication):  # type: ignore[misc]  # Gunicorn has no types
@@ -45,6 +46,8 @@ class Server(WSGIApplication):  # type: ignore[misc]  # Gunicorn has no types
             settings = Settings.from_environ()
             configure(settings.log_level, settings.log_format)
             check(self.cfg, settings)
+            if settings.metrics is not None and "GUNICORN_FD" not in os.environ:  # else the old service still has it
+                check_metrics(settings.metrics)
         except StartError as error:
             sys.exit(f"The service cannot start. {error}")
         super().run()

@@ -18,6 +18,10 @@ LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
+Bind = str | tuple[str, int]
+"""The path of a Unix socket, or an IP address and a port."""
+
+
 class SettingsError(Exception):
     """One or more settings are invalid. The message lists each with what is expected."""
 
@@ -102,6 +106,25 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
+
+
+def _url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return text
+
+
+def _bind(text: str) -> Bind | None:
+    if text.startswith("/"):
+        return text
+    host, _, port = text.rpartition(":")
+    try:
+        ip = str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]")))
+        return ip, _whole_number(1, 65535)(port)
+    except ValueError:
+        if not text:
+            return None
+        raise ValueError("must be an IP address and a port, such as 127.0.0.1:9000, or the path of a socket") from None
 
 
 def _without_password(text: str) -> str:
@@ -206,6 +229,24 @@ class Settings:
         _shared_file,
         "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits "
         "together. Empty means that each instance counts for itself.",
+    )
+    metrics: Bind | None = _setting(
+        "",
+        _bind,
+        "Where Prometheus gets the metrics, `/metrics`: an IP address and a port, such as `127.0.0.1:9000`, or the "
+        "path of a Unix socket. Empty: nothing is counted.",
+    )
+    slow_request_ms: int = _setting(
+        "1000",
+        _whole_number(0, 3_600_000),
+        "The milliseconds from which a request is slow; it is then logged once more, as a warning. 0: none is slow. "
+        "Requests with a status of 500 or more are always logged so.",
+    )
+    otel_exporter_otlp_endpoint: str = _setting(
+        "",
+        _url,
+        "The URL of a collector for OpenTelemetry, such as `http://127.0.0.1:4318`, which gets a span for each request "
+        "to an operation. Empty: none. It needs `requirements/telemetry.txt`.",
     )
     welcome: bool = _setting(
         "off",

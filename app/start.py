@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.setting_values import is_loopback
-from app.settings import Settings
+from app.settings import Bind, Settings
 from db.copies import DamagedError
 from db.engine import Database
 from db.errors import DatabaseError
@@ -116,6 +116,17 @@ def _port_fault(host: str, port: int, error: OSError) -> str:
             "HOST=127.0.0.1 serves this machine, HOST=0.0.0.0 every network that it is connected to."
         )
     return f"Port {port} of {host} cannot be used: {error.strerror}. HOST=… and PORT=… choose others."
+
+
+def check_metrics(bind: Bind) -> None:
+    """Check that this process can listen where the metrics are served."""
+    from app.metrics.exporter import check as check_bind
+    from app.metrics.exporter import shown
+
+    try:
+        check_bind(bind)
+    except OSError as error:
+        raise StartError(f"METRICS is {shown(bind)}, which cannot be used: {error.strerror}.") from None
 
 
 def create_database(url: URL) -> None:

@@ -16,7 +16,7 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.errors import ConfigError
 from gunicorn.workers import gasgi
 
-from app import limits, security_headers
+from app import limits, observers, security_headers
 from app.drain import accept_all, close_idle
 from app.forwarded import client_ip
 from app.hosts import Hosts
@@ -74,10 +74,10 @@ class Protocol(ServingProtocol):
             return
         if self._exchange:
             self._exchange.fail(status, size)
-        elif self.log.access_log_enabled:
+        elif self.log.collects_requests:
             request = self._current_request
             method, url = (request.method, request.uri) if request else ("", "")
-            self.log.requests.put((time.time(), id_, self.client(request), method, url, status, size, 0.0))
+            self.log.requests.put((time.time(), id_, self.client(request), method, url, status, size, 0.0, "-", ""))
 
     def client(self, request: Any) -> str:
         """Return the IP of the client: what a trusted proxy says, or else the peer's; on a Unix socket it has none."""
@@ -95,6 +95,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         self.protocols: set[Protocol] = set()
         self.stopping = False
         self._connections_per_ip = settings.connections_per_ip
+        self._slow_request_ms = settings.slow_request_ms
         self._main_loop: asyncio.Task[None] | None = None
 
     @classmethod
@@ -119,7 +120,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
 
     async def _serve(self) -> None:
         super().init_signals()
-        self.log.begin_worker(self.loop)
+        self._look = observers.begin(self, self._slow_request_ms)
         self.limits = limits.of_worker(self.loop, self.cfg, self._connections_per_ip)
         gunicorn_protocol.ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001 -- else the result is cached on the subclass
         gasgi.ASGIProtocol = Protocol  # there is no setting for it
@@ -130,6 +131,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types
         """Once a second, also while the worker stops: look at all connections, and show that the worker is alive."""
         gasgi.ASGIWorker.notify(self)
         self.limits.watch(self.protocols)
+        self._look(self.protocols)
         self.loop.call_later(1, self._tick)
 
     def notify(self) -> None:

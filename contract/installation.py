@@ -23,6 +23,7 @@ from contract.spec.document import Document
 from contract.spec.loading import Contract, load
 from contract.spec.operations import DEFAULT_BODY_LIMIT, Operation, Route, base_path, routes
 from contract.spec.resolver import resolve_handlers
+from contract.violations import OnViolation, ignore
 
 Handler = Callable[..., Any]
 Outside = Callable[[ASGIApp], ASGIApp]
@@ -43,6 +44,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     problem_types: Mapping[int, str] | None = None,
     verifiers: Verifiers | None = None,
     outside: Outside | None = None,
+    on_violation: OnViolation = ignore,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it last. Raise `ContractError`.
@@ -52,7 +54,8 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
     operations, `capabilities` around the handlers of those that declare a header, `outside` around all that is served.
-    `verifiers` verify the credentials of security schemes, by name; `limiter` counts for `x-rate-limit`.
+    `verifiers` verify the credentials of security schemes, by name; `limiter` counts for `x-rate-limit`;
+    `on_violation` is told of every violation.
     `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
     """
     guards.check(application)
@@ -60,7 +63,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     extensions = Extensions(around, capabilities, options["security_map"], verifiers or {}, limiter)
-    runtime = _runtime(application, document, Exceptions(errors or {}, problem_types or {}), run, run_unsafe or run)
+    runtime = _runtime(application, document, Exceptions(errors or {}, problem_types or {}, on_violation), run, run_unsafe or run)
     compiler = Compiler(document, runtime, extensions, enforce=enforce)
     functions, compiled = _compile(compiler, document, found, handlers, capabilities)
     _add_forwarded(application, _forwarded(document, found), functions, options)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
+OnViolation = Callable[[str, str], None]
+"""Is told of each violation, for example to count it: of a `request` or of a `response`, and of which operation."""
 _TYPES = {
     "string": "a string",
     "integer": "an integer",
@@ -13,6 +15,10 @@ _TYPES = {
     "object": "an object",
     "null": "null",
 }
+
+
+def ignore(_side: str, _operation_id: str) -> None:
+    """Count no violations: the default."""
 
 
 def pointer(path: Iterable[str | int]) -> str:

@@ -13,10 +13,10 @@ from sqlalchemy.engine import URL
 
 from db import copies, file_lock, revisions
 from db.folder import create_folder
-from db.postgresql import PostgreSQL
+from db.postgresql import Pool, PostgreSQL
 from db.sqlite import Connections, DatabaseFile
 from db.turns import Turns
-from db.writer import Writer
+from db.writer import OnCommit, Writer
 
 WRITE_TIMEOUT = 5
 WAL_LIMIT = 1024
@@ -32,13 +32,21 @@ class Database:
     """Connections to one database. Opens none before the first is asked for.
 
     `write_timeout` is how many seconds a write may wait for others. `wal_limit`, in MiB, is for SQLite: `db.wal`.
+    `on_commit` is told of every commit of several calls of `run()`; only on SQLite.
     """
 
-    def __init__(self, url: URL, write_timeout: float = WRITE_TIMEOUT, wal_limit: int = WAL_LIMIT) -> None:
+    def __init__(
+        self,
+        url: URL,
+        write_timeout: float = WRITE_TIMEOUT,
+        *,
+        wal_limit: int = WAL_LIMIT,
+        on_commit: OnCommit | None = None,
+    ) -> None:
         self._url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._database: _SQLite | PostgreSQL = (
-            _SQLite(Path(str(url.database)), write_timeout, wal_limit * _MIB)
+            _SQLite(Path(str(url.database)), write_timeout, wal_limit * _MIB, on_commit)
             if self.is_sqlite
             else PostgreSQL(url, write_timeout)
         )
@@ -85,6 +93,10 @@ class Database:
         """Return whether the disk of an SQLite database has no space for a write. A server reports that by itself."""
         return isinstance(self._database, _SQLite) and self._database.free_bytes() < _LEAST_FREE_BYTES
 
+    def pool(self) -> Pool | None:
+        """Return the state of the connections to a server; None for SQLite."""
+        return self._database.pool() if isinstance(self._database, PostgreSQL) else None
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
@@ -95,7 +107,8 @@ class _SQLite:
 
     run_read = None
 
-    def __init__(self, path: Path, write_timeout: float, wal_limit: int) -> None:
+    def __init__(self, path: Path, write_timeout: float, wal_limit: int, on_commit: OnCommit | None) -> None:
+        self._on_commit = on_commit
         self._path = path
         self._has_existed = path.exists()
         self._file = DatabaseFile(path)
@@ -136,7 +149,7 @@ class _SQLite:
         """Return the writer of the running event loop."""
         loop = asyncio.get_running_loop()
         if self._writer is None or self._writer.loop is not loop:
-            self._writer = Writer(self._turns, loop)
+            self._writer = Writer(self._turns, loop, self._on_commit)
         return self._writer
 
     @contextmanager

@@ -5,11 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import TimeoutError as DatabaseTimeout
+from sqlalchemy.pool import QueuePool
 
 THREADS = 5
 """Threads that read, and as many that write: writes that wait for a locked row leave reads alone."""
@@ -24,6 +25,14 @@ _CONNECTION = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",  # milliseconds that sent data can stay unacknowledged
 }
+
+
+class Pool(NamedTuple):
+    """Connections that are open, and the most there may be."""
+
+    in_use: int
+    idle: int
+    most: int
 
 
 class PostgreSQL:
@@ -74,6 +83,12 @@ class PostgreSQL:
                 yield connection
             finally:
                 self._local.connection = None
+
+    def pool(self) -> Pool:
+        """Return the state of the connections."""
+        pool = self._engine.pool
+        assert isinstance(pool, QueuePool)
+        return Pool(pool.checkedout(), pool.checkedin(), pool.size())
 
     def opened(self) -> AbstractContextManager[None]:
         """Nothing: a server has its database."""

@@ -18,10 +18,15 @@ QUICK_COMMIT_SECONDS = 0.002  # while commits take less, a thread switch is not 
 ALONE = 8  # turns with one call each, after which the next call is not expected to have company
 
 
+OnCommit = Callable[[int, float, list[float]], None]
+"""Is told of each commit: how many calls share it, its seconds, and those of each call from `run()` to its end."""
+
+
 class _Call(NamedTuple):
     function: Callable[[], Any]
     future: "asyncio.Future[Any]"
     deadline: float
+    began: float
 
 
 class Writer:
@@ -31,8 +36,10 @@ class Writer:
     is for one call and commits are quick at the moment.
     """
 
-    def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop, on_commit: OnCommit | None = None) -> None:
         self.loop = loop
+        self._on_commit = on_commit
+        self._last_commit_seconds = 0.0
         self._turns = turns
         self._calls: deque[_Call] = deque()
         self._is_active = False
@@ -49,7 +56,7 @@ class Writer:
                 return self._run_alone(turn, function)
         future = self.loop.create_future()
         deadline = self.loop.time() + self._turns.seconds
-        self._calls.append(_Call(function, future, deadline))
+        self._calls.append(_Call(function, future, deadline, time.monotonic()))
         if self._timer is None:
             self._timer = self.loop.call_at(deadline, self._expire)
         if not self._is_active:
@@ -61,8 +68,12 @@ class Writer:
         """Do it at once. Calls that come before the event loop's next round are company: they share a turn then."""
         self._is_active = True
         self.loop.call_soon(self._next)
+        began = time.monotonic()
         outcome = turn.call(function)
-        error = self._commit(turn) or outcome.error
+        failure = self._commit(turn)
+        if self._on_commit is not None and failure is None:
+            self._on_commit(1, self._last_commit_seconds, [time.monotonic() - began])
+        error = failure or outcome.error
         if error is not None:
             raise error
         return outcome.result
@@ -121,10 +132,14 @@ class Writer:
         except Exception as error:  # noqa: BLE001 -- raised in every call
             return error
         finally:
-            self._commit_seconds = max(time.monotonic() - start, self._commit_seconds * 0.5)
+            self._last_commit_seconds = time.monotonic() - start
+            self._commit_seconds = max(self._last_commit_seconds, self._commit_seconds * 0.5)
         return None
 
     def _finish(self, done: list[tuple[_Call, Outcome]], failure: BaseException | None) -> None:
+        if self._on_commit is not None and done and failure is None:
+            now = time.monotonic()
+            self._on_commit(len(done), self._last_commit_seconds, [now - call.began for call, _ in done])
         for call, outcome in done:
             error = failure or outcome.error
             if call.future.done():

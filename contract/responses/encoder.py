@@ -9,6 +9,7 @@ from werkzeug.utils import get_content_type
 from contract.media_types import MediaTypes, is_json, parse_content_type
 from contract.problems import MEDIA_TYPE, Problem
 from contract.responses import json_body
+from contract.responses.data import is_document, text_of, to_bytes
 from contract.responses.headers import ADDED_HEADERS, Header, is_sendable, wire_headers
 from contract.responses.report import report
 from contract.responses.response import Pieces, Response, WireHeaders
@@ -16,6 +17,7 @@ from contract.responses.results import HandlerResult, normalize
 from contract.spec.document import Document
 from contract.spec.operations import Operation
 from contract.spec.schemas import Schema, Schemas
+from contract.violations import OnViolation, ignore
 
 logger = logging.getLogger(__name__)
 _NO_BODY = (204, 205, 304)
@@ -85,9 +87,18 @@ class Encoder:
     With `enforce`, a response that violates the contract raises `ContractViolation`; without, it is logged and sent.
     """
 
-    def __init__(self, operation: Operation, document: Document, schemas: Schemas, *, enforce: bool) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        document: Document,
+        schemas: Schemas,
+        *,
+        enforce: bool,
+        on_violation: OnViolation = ignore,
+    ) -> None:
         self._operation_id = operation.operation_id
         self._enforce = enforce
+        self._on_violation = on_violation
         self._documented = {
             status.upper(): DocumentedResponse(response, document, schemas)
             for status, response in operation.definition["responses"].items()
@@ -111,6 +122,7 @@ class Encoder:
         documented = self.documented(result.status)
         pairs = [(name.lower(), str(value)) for name, value in result.headers]
         if any(not is_sendable(value) for _, value in pairs):
+            self._on_violation("response", self._operation_id)
             raise ContractViolation(f"The handler {self._operation_id} returned a header with control characters")
         given = dict(pairs)
         wire = [pair for pair in wire_headers(pairs) if pair[0] != b"content-type"]
@@ -186,19 +198,19 @@ class Encoder:
         name = parse_content_type(content_type)[0]
         in_pieces = hasattr(data, "__next__") or hasattr(data, "__anext__")
         if not is_json(name):
-            if schema is not None and (text := _text_of(name, data)) is not None:
+            if schema is not None and (text := text_of(name, data)) is not None:
                 self._validate(schema, text, status)
             if in_pieces:
                 return cast("Pieces", data)
             if isinstance(data, list) and all(isinstance(piece, str | bytes) for piece in data):
-                return b"".join(map(_to_bytes, data))
-            return self._json(data, status) if _is_document(data) else _to_bytes(data)
+                return b"".join(map(to_bytes, data))
+            return self._json(data, status) if is_document(data) else to_bytes(data)
         if hasattr(data, "__anext__"):
             return cast("Pieces", data)
         if not result.encoded and not in_pieces:
             body = self._json(data, status)
         else:
-            body = data if isinstance(data, bytes) else b"".join(map(_to_bytes, data))
+            body = data if isinstance(data, bytes) else b"".join(map(to_bytes, data))
         self._validate_json(schema, body, status)
         return body
 
@@ -207,7 +219,7 @@ class Encoder:
             return json_body.encode(data)
         except TypeError:
             self._violation(f"status {status}: the body is not JSON, it is of type {type(data).__name__}")
-            return _to_bytes(data)
+            return to_bytes(data)
 
     def _validate_json(self, schema: Schema | None, body: bytes, status: int) -> None:
         if schema is not None:
@@ -222,6 +234,7 @@ class Encoder:
 
     def _violation(self, fault: str) -> None:
         message = f"The handler {self._operation_id} violates the contract: {fault}"
+        self._on_violation("response", self._operation_id)
         if self._enforce:
             raise ContractViolation(message)
         logger.error(message)
@@ -230,18 +243,3 @@ class Encoder:
 def problem_response(problem: Problem) -> Response:
     """Return a problem as a response."""
     return Response(problem.status, problem.wire_headers(), problem.body())
-
-
-def _text_of(name: str, data: Any) -> str | None:
-    """Return the text of a body that is there as a whole, if the media type is text."""
-    if isinstance(data, bytes) and get_content_type(name, "utf-8") != name:
-        return data.decode("utf-8", "replace")
-    return data if isinstance(data, str) else None
-
-
-def _is_document(data: Any) -> bool:
-    return data is not None and not isinstance(data, str | bytes)
-
-
-def _to_bytes(data: Any) -> bytes:
-    return data if isinstance(data, bytes) else b"" if data is None else str(data).encode()

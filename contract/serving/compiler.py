@@ -139,7 +139,13 @@ class Compiler:
                 queries=connexion_internals.security_queries(connexion_operation),
             ),
             body=Body(operation, self._document, self._requests) if operation.request_body else None,
-            encoder=Encoder(operation, self._document, self._responses, enforce=self._enforce),
+            encoder=Encoder(
+                operation,
+                self._document,
+                self._responses,
+                enforce=self._enforce,
+                on_violation=self._runtime.exceptions.on_violation,
+            ),
             accept=Accept(operation.response_media_types),
             connexion_operation=connexion_operation,
             guard=checks.guard,
@@ -149,4 +155,5 @@ class Compiler:
             is_safe=operation.method in _SAFE_METHODS,
             capabilities=capabilities,
             admit=checks.admit,
+            operation_id=operation.operation_id,
         )

@@ -14,20 +14,28 @@ from contract.problems import Problem, not_found, status_title
 from contract.responses.encoder import problem_response
 from contract.responses.response import Response
 from contract.serving.problem_types import ProblemTypes
+from contract.serving.request import OPERATION_ID
 from contract.serving.request_ids import request_id
+from contract.violations import OnViolation, ignore
 
 logger = logging.getLogger("contract")
+_REFUSED = (400, 406, 413, 415)
+"""Statuses of the engine for requests that the contract does not allow. The problems of handlers do not come here."""
 ErrorMap = Mapping[type[Exception], Callable[[Any], Problem | None]]
 """Which exceptions have a problem of their own. A function that returns None leaves the exception unexpected."""
 UNEXPECTED = "Something went wrong on our side. Quote the request id when you report it."
 
 
 class Exceptions:
-    """Translates exceptions into problems, by an application's own table first. `types` are the types of problems."""
+    """Translates exceptions into problems, by an application's own table first.
 
-    def __init__(self, errors: ErrorMap, types: Mapping[int, str]) -> None:
+    `types` are the types of problems; `on_violation` gets the requests that violate the contract.
+    """
+
+    def __init__(self, errors: ErrorMap, types: Mapping[int, str], on_violation: OnViolation = ignore) -> None:
         self._errors = errors
         self.types = ProblemTypes(types)
+        self.on_violation = on_violation
 
     def response(self, error: Exception, scope: Scope) -> Response:
         """Return the response for an exception. What is unexpected is logged, and the client learns the request id."""
@@ -39,6 +47,8 @@ class Exceptions:
 
     def _problem(self, error: Exception, scope: Scope) -> Problem:
         if isinstance(error, Problem):
+            if error.status in _REFUSED:
+                self.on_violation("request", scope.get(OPERATION_ID, "-"))
             return error
         for kind, translate in self._errors.items():
             if isinstance(error, kind) and (problem := translate(error)):

@@ -13,6 +13,7 @@ from contract.responses.response import Response
 from contract.serving.cache_control import add_cache_control
 from contract.serving.request import Interceptor, Request, Target, around
 from contract.serving.request_ids import HEADER
+from contract.serving.traces import TRACEPARENT
 from contract.spec.operations import Operation
 
 ASKED_BY = "contract.method"
@@ -26,10 +27,10 @@ class ForwardedOperation(Target):
     Code around operations gets Connexion's response as a whole; without any, the response is passed on in pieces.
     """
 
-    header_names = frozenset({HEADER, b"content-length"})
+    header_names = frozenset({HEADER, TRACEPARENT, b"content-length"})
 
     def __init__(self, described: Operation, methods: frozenset[str], interceptors: Sequence[Interceptor]) -> None:
-        self._operation_id = described.operation_id
+        self.operation_id = described.operation_id
         self._method = described.method.upper()
         self._methods = methods
         self.forwards = not interceptors
@@ -40,7 +41,7 @@ class ForwardedOperation(Target):
     def scope(self, incoming: Scope) -> Scope:
         """Return the scope for Connexion: it learns which operation was chosen, and gets GET for HEAD."""
         method = incoming["method"] if incoming["method"] in self._methods else self._method
-        return {**incoming, "method": method, ASKED_BY: incoming["method"], _ROUTED: self._operation_id}
+        return {**incoming, "method": method, ASKED_BY: incoming["method"], _ROUTED: self.operation_id}
 
     async def _collect(self, request: Request) -> Response:
         assert self.app is not None

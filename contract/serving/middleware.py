@@ -17,12 +17,13 @@ from contract.serving.cache_control import add_cache_control
 from contract.serving.exceptions import Exceptions
 from contract.serving.forwarding import ASKED_BY, ForwardedResponse
 from contract.serving.paths import has_encoded_slash
-from contract.serving.request import Request
+from contract.serving.request import OPERATION_ID, Request
 from contract.serving.request_ids import HEADER, begin_request
 from contract.serving.routing import Router
+from contract.serving.traces import TRACEPARENT, begin_trace
 
 logger = logging.getLogger(__name__)
-_FORWARDED_HEADERS = frozenset({HEADER, b"content-length"})
+_FORWARDED_HEADERS = frozenset({HEADER, TRACEPARENT, b"content-length"})
 
 
 class ContractMiddleware:
@@ -61,11 +62,14 @@ class ContractMiddleware:
             await self._forward(self._pages, scope, receive, send)
             return
         target, path_values = match
+        scope[OPERATION_ID] = target.operation_id
         if target.forwards:
             await self._forward(self._connexion, target.scope(scope), receive, send)
             return
         headers = read_headers(scope["headers"], target.header_names)
         request_id = begin_request(headers.get(HEADER)).encode()
+        if TRACEPARENT in headers:
+            begin_trace(headers[TRACEPARENT])
         request = Request(scope, receive, headers, path_values)
         try:
             response = await target.respond(request)
@@ -86,6 +90,8 @@ class ContractMiddleware:
         is_head = scope.get(ASKED_BY, scope["method"]) == "HEAD"
         headers = read_headers(scope["headers"], _FORWARDED_HEADERS)
         request_id = begin_request(headers.get(HEADER)).encode()
+        if TRACEPARENT in headers:
+            begin_trace(headers[TRACEPARENT])
         forwarded = ForwardedResponse(send, request_id, is_head=is_head)
         try:
             # The routers of Flask and Starlette ignore the first two, and decode the third.

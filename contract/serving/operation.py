@@ -22,12 +22,21 @@ from contract.serving.capabilities import Capabilities
 from contract.serving.exceptions import Exceptions
 from contract.serving.limits import Admit
 from contract.serving.request import Interceptor, Request, Target, around
+from contract.serving.traces import TRACEPARENT
 
 Handler = Callable[..., Any]
 Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 ApplicationContext = Callable[[], AbstractContextManager[Any]]
 _ALWAYS_READ = frozenset(
-    {b"x-request-id", b"accept", b"content-type", b"content-encoding", b"content-length", b"transfer-encoding"}
+    {
+        b"x-request-id",
+        TRACEPARENT,
+        b"accept",
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"transfer-encoding",
+    }
 )
 
 
@@ -45,6 +54,7 @@ class Parts:
     is_safe: bool
     capabilities: Capabilities
     admit: Admit | None
+    operation_id: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,7 @@ class CompiledOperation(Target):
     """One operation, compiled. `respond` is the whole way of a request."""
 
     def __init__(self, handler: Handler, parts: Parts, runtime: Runtime, interceptors: Sequence[Interceptor]) -> None:
+        self.operation_id = parts.operation_id
         self.header_names = _ALWAYS_READ | parts.parameters.header_names
         self._guard = parts.guard
         if parts.guard is not None:

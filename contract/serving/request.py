@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope
 from contract.requests.raw import read_headers
 from contract.responses.response import Response
 from contract.serving.request_ids import HEADER
+from contract.serving.traces import TRACEPARENT
 
 
 class Request:
@@ -47,13 +48,19 @@ Interceptor = Callable[[Request, Proceed], Awaitable[Response]]
 """Code around an operation. It sees every response to a request of that operation, problems among them."""
 
 
+OPERATION_ID = "contract.operation_id"
+"""The scope's key for the operation that serves the request, for the server. Pages outside of the contract lack it."""
+
+
 class Target:
     """What serves the requests of a path and a method. `header_names` are the headers that it reads, in lower case.
 
-    `forwards`: another application serves the request, with the scope that `scope()` makes of it.
+    `operation_id` is `-` if it is no operation of the contract. `forwards`: another application serves the request,
+    with the scope that `scope()` makes of it.
     """
 
-    header_names: frozenset[bytes] = frozenset({HEADER})
+    header_names: frozenset[bytes] = frozenset({HEADER, TRACEPARENT})
+    operation_id = "-"
     forwards = False
     respond: Proceed
 

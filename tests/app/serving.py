@@ -38,7 +38,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 def fake_worker(application: Application, **changed: Any) -> SimpleNamespace:
     """Return what a protocol uses of its worker."""
     log = getLogger("tests")
-    log.access_log_enabled = False  # type: ignore[attr-defined]  # Gunicorn's loggers have it
+    log.collects_requests = False  # type: ignore[attr-defined]  # the service's loggers have it
     config = Config()
     config.set("limit_request_fields", 64)
     config.set("asgi_disconnect_grace_period", 0)  # or a timer keeps each for 3 seconds

@@ -14,7 +14,7 @@ from app.access_log import _BATCH, AccessLog
 from app.log_formats import MAX_PATH, JsonFormatter, Served, TextFormatter, safe
 from app.log_writer import MAX_LINE, LineWriter
 
-REQUEST: Served = (1700000000.25, "r1", "127.0.0.1", "GET", "/items?limit=1", 200, 123, 0.00055)
+REQUEST: Served = (1700000000.25, "r1", "127.0.0.1", "GET", "/items?limit=1", 200, 123, 0.00055, "list_items", "")
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -30,7 +30,7 @@ def test_a_line_of_text() -> None:
 @pytest.mark.parametrize(("status", "colour"), [(204, 32), (304, 36), (404, 33), (500, 31), (101, 2)])
 def test_the_status_is_coloured(status: int, colour: int) -> None:
     """Each class of statuses has its colour."""
-    line = TextFormatter(colourful=True).access((*REQUEST[:5], status, 0, 0.1))
+    line = TextFormatter(colourful=True).access((*REQUEST[:5], status, 0, 0.1, "-", ""))
     assert f" \x1b[{colour}m{status}\x1b[0m 0 bytes 100.0 ms\n" in line
 
 
@@ -63,7 +63,7 @@ def test_text_of_clients_is_printable_ascii() -> None:
 def test_no_text_of_a_client_forges_or_breaks_a_line(line_of: Callable[[Served], str], character: str) -> None:
     """Whatever the client, the method and the path contain, there is one line of printable ASCII."""
     hostile = f"{character}x{character}" * 3000
-    line = line_of((0.0, "r1", f"{character}1", f"G{character}", hostile, 200, 0, 0.0))
+    line = line_of((0.0, "r1", f"{character}1", f"G{character}", hostile, 200, 0, 0.0, "-", ""))
     assert (line[:-1].isascii(), line[:-1].isprintable(), line[-1]) == (True, True, "\n")
     assert len(line) < MAX_LINE
     if line.startswith("{"):
@@ -72,7 +72,7 @@ def test_no_text_of_a_client_forges_or_breaks_a_line(line_of: Callable[[Served],
 
 def test_texts_that_are_missing_are_dashes() -> None:
     """A request that is not HTTP has no method and no path."""
-    line = TextFormatter(colourful=False).access((0.0, "r1", "", "", "", 400, 9, 0.0))
+    line = TextFormatter(colourful=False).access((0.0, "r1", "", "", "", 400, 9, 0.0, "-", ""))
     assert " [r1] - - - 400 9 bytes 0.0 ms\n" in line
 
 

@@ -30,7 +30,7 @@ class _Connection:
         self.served: list[Served] = []
         logger = getLogger("tests")
         self.log = SimpleNamespace(
-            access_log_enabled=True, requests=self, error=logger.error, exception=logger.exception
+            collects_requests=True, requests=self, error=logger.error, exception=logger.exception
         )
         self.expect_continue = True
         self.write_paused = False

@@ -19,6 +19,7 @@ FOLLOWED = {
     "docs/extending.md": "tests/extending.py",
     "docs/limits.md": "tests/docs/test_limits.py",
     "docs/logs.md": "tests/e2e/test_compose.py",
+    "docs/metrics.md": "tests/e2e/test_metrics.py",
     "docs/postgresql.md": "tests/e2e/test_postgresql.py",
     "docs/postman.md": "tests/e2e/test_postman.py",
     "docs/prefix.md": "tests/e2e/test_prefix.py",

@@ -50,7 +50,7 @@ WORDS = {
 
 ALLOWED = {
     r"(IP|IPv[46]|e-?mail|network) ?address(es)?": "not a URL",
-    r"(listen|reuse|server|ip)_address(es)?|cfg\.address": "a name of PostgreSQL, Python or Gunicorn",
+    r"(listen|reuse|server|client|ip)[_-]address(es)?|address_(family|string)|cfg\.address": "a name of a library",
     r"extension members?": "the term of RFC 9457 §3.2",
 }
 """Uses that are right, with the reason."""

@@ -178,6 +178,16 @@ def test_only_nginx_is_published(stack: Composed) -> None:
     assert int(stack.python(code)) != 0
 
 
+def test_the_metrics_are_in_the_inner_network(stack: Composed) -> None:
+    """They are not published. The container's own IP address is the one that others in the network use."""
+    code = (
+        "import socket, urllib.request; ip = socket.gethostbyname(socket.gethostname()); "
+        "print(urllib.request.urlopen(f'http://{ip}:9000/metrics').read().decode())"
+    )
+    assert "\nworkers 2.0\n" in stack.python(code)
+    assert ask(stack.port, "GET", "/metrics").status == 404
+
+
 def test_the_images_contain_only_what_they_need(stack: Composed) -> None:
     """`web` has no tests, no pip and only the documents that it serves, and its code is compiled."""
     code = (

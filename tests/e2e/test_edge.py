@@ -400,6 +400,7 @@ def test_a_line_of_the_log_is_one_json_object(app: Running, nginx: Running) -> N
         "path": "/items",
         "protocol": "HTTP/1.1",
         "status": 415,
+        "trace_id": "",
         "upstream": f"127.0.0.1:{app.port}",
         "upstream_status": "415",
         "user_agent": 'a "quoted" \\ agent',
