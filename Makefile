@@ -79,6 +79,12 @@ mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='
 e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+# Not `SECONDS ?=`: bash sets a variable of this name.
+.PHONY: soak
+soak: .venv/dev  ## Use the service for an hour, or SECONDS=600, and disturb it; fail if anything is lost or memory grows
+	@SOAK_SECONDS=$(if $(filter command environment,$(firstword $(origin SECONDS))),$(SECONDS),3600) \
+	  $(BIN)/python -m pytest -q --no-header tests/e2e/test_soak.py $(ARGS)
+
 .PHONY: power-cuts
 power-cuts: .venv/runtime  ## Rebuild the database as power cuts can leave it; fail if a write is lost (needs strace)
 	@$(BIN)/python -m tools.powercut $(ARGS)
