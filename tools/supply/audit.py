@@ -67,7 +67,7 @@ def audit_python(locked: list[Package], findings: Findings) -> None:
         lines = "".join(f"{package.name}=={package.version}\n" for package in remaining)
         command = ["pip-audit", "--requirement", "/dev/stdin", "--no-deps", "--disable-pip", "--format", "json"]
         output, error = run([*command, "--progress-spinner", "off", "--vulnerability-service", service], lines)
-        audited = answered(output)
+        audited = known(output)
         if audited is None:
             reasons.append(f"{service}: {error}")
             continue
@@ -93,7 +93,7 @@ def rounds(locked: Iterable[Package]) -> list[list[Package]]:
     return [list(one.values()) for one in divided]
 
 
-def answered(output: str) -> list[tuple[str, str, list[str]]] | None:
+def known(output: str) -> list[tuple[str, str, list[str]]] | None:
     """Return the packages about which pip-audit has data: name, version, and the ids of the vulnerabilities.
 
     None if it failed. It succeeds if it skips packages, or all of them.
