@@ -16,6 +16,7 @@ BLOCKS = [block for block in blocks(PAGE, "sh") if UPGRADE not in block]
 POSTGRESQL = [block for block in BLOCKS if "postgres" in block]
 SQLITE = [block for block in BLOCKS if block not in POSTGRESQL]
 LINES = sorted({span for span in spans(PAGE) if span.startswith("docker ") and span != "docker rm --force"})
+FILE = ("--file", f"{ROOT}/docker-compose.yml")
 MIGRATE = "docker compose run --build --rm migrate"
 
 
@@ -35,7 +36,7 @@ def on_postgresql() -> Iterator[Composed]:
 
 def run(stack: Composed, command: str, folder: Path) -> str:
     """Run a command of the page for this stack, without a terminal. Return its output."""
-    compose = " ".join(["docker compose", "--file", f"{ROOT}/docker-compose.yml", *stack.options])
+    compose = " ".join(["docker compose", *FILE, *stack.options])
     script = command.replace("docker compose", f"{compose} --project-name {stack.project}")
     script = script.replace(" exec ", " exec --no-TTY ").replace("http://localhost/", f"http://localhost:{stack.port}/")
     done = subprocess.run(
@@ -111,3 +112,31 @@ def test_the_commands_for_postgresql_run(on_postgresql: Composed, tmp_path: Path
         blocker.communicate()
     run(on_postgresql, ending, tmp_path)
     run(on_postgresql, MIGRATE, tmp_path)
+
+
+SMALL = "volumes: {items: {driver_opts: {type: tmpfs, device: tmpfs, o: 'size=6m,uid=10001,gid=10001'}}}"
+
+
+def test_a_full_disk_is_freed(tmp_path: Path) -> None:
+    """As the page says: writes are 507, reads go on, and writes succeed again without a restart."""
+    look, free, check = (block for block in SQLITE if block in PAGE.split("## Full disk")[1].split("\n## ")[0])
+    (tmp_path / "small.yml").write_text(SMALL)
+    with composed(*FILE, "--file", str(tmp_path / "small.yml")) as stack:
+        kept = post(stack.port, {"name": "Kept"})
+        started = stack.inspect("web")["State"]["StartedAt"]
+        fill = (
+            "dd if=/dev/zero of=/data/backup-old.db bs=64k || dd if=/dev/zero of=/data/backup-older.db bs=512 || true"
+        )
+        stack.compose("exec", "--no-TTY", "web", "sh", "-c", fill)
+        refused = [post(stack.port, {"name": "x" * 80, "description": "y" * 200}).status for _ in range(100)]
+        assert refused[-1] == 507
+        assert ask(stack.port, "GET", kept["Location"]).body == kept.body
+        shown = run(stack, look, tmp_path)
+        assert "100%" in shown
+        assert "backup-old.db" in shown
+        run(stack, free, tmp_path)
+        assert post(stack.port, {"name": "New"}).status == 201
+        run(stack, check, tmp_path)
+        names = {item["name"] for item in ask(stack.port, "GET", "/items?limit=100").json()}
+        assert names == {"Kept", "New"} | ({"x" * 80} if 201 in refused else set())
+        assert stack.inspect("web")["State"]["StartedAt"] == started

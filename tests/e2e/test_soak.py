@@ -3,7 +3,8 @@
 Real Gunicorn behind real nginx. Clients read, write and list; workers are killed, the service and nginx are reloaded;
 bad clients disturb. No acknowledged write may be lost or done twice, and memory and open files must stay flat.
 
-In the second half nothing is reloaded, and the oldest worker is never killed: its growth is measured there.
+Nothing is reloaded after the first third, and the oldest worker is never killed. Its growth is measured in the second
+half, when its caches are full.
 """
 
 import json
@@ -48,12 +49,12 @@ class Soak:
         return main | {name: pids[0] for name, pids in oldest.items() if pids}
 
     def disturb(self, seconds: float) -> None:
-        """Kill workers for as long, and reload in the first half."""
+        """Kill workers for as long, and reload in the first third."""
         chance, start, number = random.Random(1), time.monotonic(), 0
         pause = min(max(seconds / 100, 1), 10)
         while (passed := time.monotonic() - start) < seconds:
             number += 1
-            if number % 4 == 0 and passed < seconds / 2:
+            if number % 4 == 0 and passed < seconds / 3:
                 self._reload(self.nginx if number % 8 == 0 else self.app)
             else:
                 self._kill()
