@@ -3,6 +3,13 @@
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
+# The labels of the images (https://specs.opencontainers.org/image-spec/annotations/). Without them, two builds of the
+# same files have the same labels. They come last in each image, because they change most often.
+ARG IMAGE_VERSION=1.0.0
+ARG IMAGE_REVISION=
+ARG IMAGE_CREATED=1970-01-01T00:00:00Z
+ARG IMAGE_SOURCE=
+
 
 # Only this stage contains pip and the compiler (gunicorn-h1c is distributed as C source). Dependencies are installed
 # first, because they change less often than the code.
@@ -52,6 +59,8 @@ RUN install -d -o 10001 -g 10001 /data /run/web
 COPY --from=build /venv /venv
 COPY --from=build /srv /srv
 COPY containers/web.py /usr/local/bin/
+# What the image is made of, for scanners and auditors.
+COPY requirements/sbom.json /usr/share/sbom/items.cdx.json
 WORKDIR /srv
 USER 10001:10001
 VOLUME /data
@@ -60,6 +69,14 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s -
     CMD ["web.py", "--check"]
 # `docker stop` sends SIGTERM, and Gunicorn then finishes the running requests.
 CMD ["web.py", "python", "-m", "app"]
+ARG IMAGE_VERSION IMAGE_REVISION IMAGE_CREATED IMAGE_SOURCE
+LABEL org.opencontainers.image.title="Items" \
+      org.opencontainers.image.description="The service: Gunicorn and the application" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$IMAGE_VERSION" \
+      org.opencontainers.image.revision="$IMAGE_REVISION" \
+      org.opencontainers.image.created="$IMAGE_CREATED" \
+      org.opencontainers.image.source="$IMAGE_SOURCE"
 
 
 FROM ${DEBIAN_IMAGE} AS nginx
@@ -78,6 +95,14 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s -
 # SIGQUIT lets nginx finish the running requests; SIGTERM would abort them.
 STOPSIGNAL SIGQUIT
 CMD ["nginx.sh", "/etc/nginx/run", "-p", "/tmp/", "-c", "/etc/nginx/nginx.conf"]
+ARG IMAGE_VERSION IMAGE_REVISION IMAGE_CREATED IMAGE_SOURCE
+LABEL org.opencontainers.image.title="Items: nginx" \
+      org.opencontainers.image.description="The reverse proxy of the service" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$IMAGE_VERSION" \
+      org.opencontainers.image.revision="$IMAGE_REVISION" \
+      org.opencontainers.image.created="$IMAGE_CREATED" \
+      org.opencontainers.image.source="$IMAGE_SOURCE"
 
 
 FROM ${DEBIAN_IMAGE} AS postgres
@@ -99,3 +124,11 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s -
 # SIGINT ends the sessions and shuts down; SIGTERM would wait for the sessions to end.
 STOPSIGNAL SIGINT
 CMD ["postgres.sh"]
+ARG IMAGE_VERSION IMAGE_REVISION IMAGE_CREATED IMAGE_SOURCE
+LABEL org.opencontainers.image.title="Items: PostgreSQL" \
+      org.opencontainers.image.description="The database of the service, for trying it" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$IMAGE_VERSION" \
+      org.opencontainers.image.revision="$IMAGE_REVISION" \
+      org.opencontainers.image.created="$IMAGE_CREATED" \
+      org.opencontainers.image.source="$IMAGE_SOURCE"

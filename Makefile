@@ -84,6 +84,12 @@ mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='
 e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+# Not `SECONDS ?=`: bash sets a variable of this name.
+.PHONY: soak
+soak: .venv/dev  ## Use the service for an hour, or SECONDS=600, and disturb it; fail if anything is lost or memory grows
+	@SOAK_SECONDS=$(if $(filter command environment,$(firstword $(origin SECONDS))),$(SECONDS),3600) \
+	  $(BIN)/python -m pytest -q --no-header tests/e2e/test_soak.py $(ARGS)
+
 .PHONY: power-cuts
 power-cuts: .venv/runtime  ## Rebuild the database as power cuts can leave it; fail if a write is lost (needs strace)
 	@$(BIN)/python -m tools.powercut $(ARGS)
@@ -137,13 +143,17 @@ format: .venv/dev  ## Format the code
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
+SUPPLY := .venv-supply/bin
+.venv-supply/ready: requirements/supply.txt $(call again,.venv-supply)
+	@$(INSTALL) .venv-supply requirements/supply.txt
+	touch $@
+
 # Keeps the versions that are locked already, as far as pyproject.toml allows them.
-COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+COMPILE = $(SUPPLY)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --no-annotate --quiet $(ARGS)
 
 .PHONY: lock
-lock: .venv/dev  ## Lock the dependencies of pyproject.toml with hashes; ARGS=--upgrade takes newer versions
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+lock: .venv-supply/ready  ## Lock the dependencies of pyproject.toml with hashes; ARGS=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml --output-file requirements/run.txt
 	$(COMPILE) --constraint requirements/run.txt pyproject.toml --group dev --output-file requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt pyproject.toml --group dev --group mutate --output-file requirements/mutate.txt
@@ -151,6 +161,17 @@ lock: .venv/dev  ## Lock the dependencies of pyproject.toml with hashes; ARGS=--
 	$(COMPILE) --constraint requirements/dev.txt --group telemetry --output-file requirements/telemetry.txt
 	$(COMPILE) --group fast --no-deps --output-file requirements/fast.txt
 	$(COMPILE) --group tools --output-file requirements/tools.txt
+	$(COMPILE) --group supply --output-file requirements/supply.txt
+	$(MAKE) sbom
+
+SBOM ?= requirements/sbom.json
+.PHONY: sbom
+sbom: .venv/runtime .venv-supply/ready  ## List the packages of the service with hashes and licences (CycloneDX) in requirements/sbom.json
+	@$(SUPPLY)/python -m tools.supply.sbom $(BIN)/python '$(SBOM)'
+
+.PHONY: audit
+audit: .venv-tools/ready .venv-supply/ready  ## Look for known vulnerabilities in all locked packages; fail if the data cannot be reached
+	@PATH="$$PWD/$(SUPPLY):$$PWD/$(TOOLS):$$PATH" $(SUPPLY)/python -m tools.supply.audit $(ARGS)
 
 BENCH := .venv-bench/bin
 # Python 3.13 if installed, because the image uses it.
@@ -207,4 +228,4 @@ profile: .venv-bench/ready  ## Show the time of a request by folder, package and
 
 .PHONY: clean
 clean:  ## Remove everything that was installed or generated; keep the database in var/
-	rm -rf mutants .venv .venv-bench .venv-pythons .venv-tools node_modules sdk/ready sdk/python sdk/typescript sdk/postman .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf mutants .venv .venv-bench .venv-pythons .venv-supply .venv-tools node_modules sdk/ready sdk/python sdk/typescript sdk/postman .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -24,6 +24,7 @@ FOLLOWED = {
     "docs/postman.md": "tests/e2e/test_postman.py",
     "docs/prefix.md": "tests/e2e/test_prefix.py",
     "docs/problems.md": "tests/e2e/test_problems.py",
+    "docs/runbook.md": "tests/e2e/test_runbook.py",
     "docs/sdk.md": "tests/e2e/test_sdk.py",
     "docs/settings.md": "tests/docs/test_examples.py",
 }

@@ -30,8 +30,8 @@ def test_the_stages_are_known() -> None:
 
 
 def test_the_base_images_are_arguments_and_nothing_else_is_pulled() -> None:
-    """There are two arguments, and no other image, digest, `latest` tag or syntax frontend."""
-    assert re.findall(r"(?m)^ARG (.*)", DOCKERFILE) == [
+    """Two of the arguments are images, and there is no other image, digest, `latest` tag or syntax frontend."""
+    assert re.findall(r"(?m)^ARG (\w+_IMAGE=.*)", DOCKERFILE) == [
         "PYTHON_IMAGE=python:3.13-slim-bookworm",
         "DEBIAN_IMAGE=debian:bookworm-slim",
     ]
@@ -40,6 +40,30 @@ def test_the_base_images_are_arguments_and_nothing_else_is_pulled() -> None:
         *["${DEBIAN_IMAGE}"] * 2,
     ]
     assert not re.search(r"@sha256|:latest|# *syntax *=|--from=[^b]", DOCKERFILE)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_image_has_the_labels_of_oci(name: str) -> None:
+    """They come last, because they change with each build. docker-compose.yml passes their arguments."""
+    *_, argument, label = re.findall(r"(?ms)^[A-Z]+ .*?[^\\]$", STAGES[name])
+    assert argument == "ARG IMAGE_VERSION IMAGE_REVISION IMAGE_CREATED IMAGE_SOURCE"
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', label))
+    for own in ("title", "description"):
+        assert labels.pop(own)
+    given = ("version", "revision", "created", "source")
+    assert labels == {"licenses": "MIT", **{one: f"$IMAGE_{one.upper()}" for one in given}}
+    assert COMPOSE["services"][name]["build"]["args"] == argument.split()[1:]
+
+
+def test_the_labels_do_not_change_without_arguments() -> None:
+    """The version is that of the contract, and there is no time."""
+    version = yaml.safe_load((ROOT / "openapi" / "items.yaml").read_text())["info"]["version"]
+    assert re.findall(r"(?m)^ARG (IMAGE_\w+=.*)", DOCKERFILE) == [
+        f"IMAGE_VERSION={version}",
+        "IMAGE_REVISION=",
+        "IMAGE_CREATED=1970-01-01T00:00:00Z",
+        "IMAGE_SOURCE=",
+    ]
 
 
 def test_the_dependencies_come_before_the_code() -> None:
