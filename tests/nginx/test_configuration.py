@@ -129,8 +129,11 @@ def test_the_deployment_settings_are_few() -> None:
     files = {path.name: [(d.name, d.arguments) for d in parse(path)] for path in (NGINX_CONF / "local").iterdir()}
     assert files == {
         "cache.conf": [("include", ("/tmp/cache.conf",))],  # noqa: S108  # a mount point in the container
+        "certificate.conf": [("map", ("", "$certificate_file"))],
         "listen.conf": [("listen", ("8080",))],
+        "listen-tls.conf": [("listen", ("8443", "ssl", "http2"))],
         "proxies.conf": [],
+        "servers.conf": [("include", ("/tmp/servers.conf",))],  # noqa: S108  # a mount point in the container
         "static.conf": [("root", ("/srv/static",))],
         "upstream.conf": [("include", ("/tmp/upstream.conf",))],  # noqa: S108  # a mount point in the container
     }
@@ -287,11 +290,12 @@ def test_a_repeated_request_stays_within_nginx_limit_of_redirects() -> None:
     assert 1 + 2 * len(waits) + 1 <= 10
 
 
-def test_tls_is_off_by_default() -> None:
-    """The file exists, and one commented-out line includes it."""
-    assert (
-        "\n    include servers/plain.conf;\n    #include servers/tls.conf;\n" in (NGINX_CONF / "nginx.conf").read_text()
-    )
+def test_the_script_writes_what_the_configuration_includes() -> None:
+    """The paths in local/ are those of containers/tls.sh, with its default prefix."""
+    script = (ROOT / "containers" / "tls.sh").read_text()
+    assert "PAIR=$PREFIX/certificate.pem " in script
+    assert "SERVERS=$PREFIX/servers.conf " in script
+    assert table("$certificate_file") == {"default": "/tmp/certificate.pem"}  # noqa: S108  # in the container
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -80,9 +80,12 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
 
 
 def test_only_nginx_is_published() -> None:
-    """The port is 80 by default and HTTP_PORT otherwise, and nginx is not replaced together with the service."""
+    """On port 80 or HTTP_PORT, and with TLS on 443 or HTTPS_PORT; it is not replaced together with the service."""
     web, nginx = COMPOSE["services"]["web"], COMPOSE["services"]["nginx"]
     assert ("ports" in web, nginx["ports"]) == (False, ["${HTTP_PORT:-80}:8080"])
+    assert nginx["extends"] == {"file": "containers/ports.yml", "service": "http${TLS:+s}"}
+    added = yaml.safe_load((ROOT / "containers" / "ports.yml").read_text())["services"]
+    assert added == {"http": {}, "https": {"ports": ["${HTTPS_PORT:-443}:8443"]}}
     assert "depends_on" not in nginx
     assert "ports" not in COMPOSE["services"]["postgres"]
 
@@ -102,10 +105,10 @@ def test_the_data_is_on_volumes() -> None:
     assert {name: service["volumes"] for name, service in COMPOSE["services"].items()} == {
         "web": ["items:/data", "sockets:/run/web", "postgres-socket:/run/postgresql:ro"],
         "migrate": ["postgres-socket:/run/postgresql:ro"],
-        "nginx": ["sockets:/run/web:ro"],
+        "nginx": ["sockets:/run/web:ro", "${TLS_CERTIFICATES:-certificates}:/etc/nginx/tls:ro"],
         "postgres": ["postgres:/var/lib/postgresql", "postgres-socket:/run/postgresql"],
     }
-    assert list(COMPOSE["volumes"]) == ["items", "sockets", "postgres", "postgres-socket"]
+    assert list(COMPOSE["volumes"]) == ["certificates", "items", "sockets", "postgres", "postgres-socket"]
 
 
 def test_postgresql_is_only_in_its_profile_and_without_a_password() -> None:
