@@ -56,7 +56,7 @@ class Authority:
         openssl("req", "-x509", *_CURVE, *subject, *uses, "-keyout", self._key, "-out", self.certificate)
 
     def issue(self, name: str) -> Pair:
-        """Make a certificate for localhost, as public authorities do: for a server, with the URL of a list of revoked ones."""
+        """Make a certificate for localhost, like those of public authorities."""
         pair = Pair(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.cnf"
         openssl("req", "-new", *_CURVE, "-subj", f"/CN={name}", "-keyout", pair.key, "-out", request)
