@@ -31,7 +31,7 @@ def openssl(*arguments: str | Path) -> str:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed, which makes the certificate")
     command = ["openssl", *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, input="", timeout=60).stdout
 
 
 def self_signed(folder: Path, name: str = "self-signed") -> Pair:

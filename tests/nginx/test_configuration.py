@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -333,3 +334,22 @@ def test_the_service_has_the_same_security_headers() -> None:
     assert HEADERS.keys() - hidden == {"Content-Security-Policy"}  # nginx sends its own only if there is none
     rows = markdown.table(markdown.read("docs/http.md"), "Security headers")
     assert {markdown.spans(name)[0]: markdown.spans(value)[0] for name, value in rows} == HEADERS
+
+
+@pytest.mark.parametrize("servers", ["plain", "tls"])
+def test_gixy_finds_nothing(tmp_path: Path, servers: str) -> None:
+    """With the cache of reads, too."""
+    edits = [
+        (
+            "local/servers.conf",
+            "include servers/plain",
+            f'map "" $https_port {{ default ""; }}\ninclude servers/{servers}',
+        ),
+        ("local/cache.conf", "", "proxy_cache_valid 200 5s;\ninclude cache/reads.conf;\n"),
+    ]
+    configure(tmp_path, free_port(), free_port(), edits)
+    # Not checked: the speed of try_files, which needs a cache of open files on slow disks.
+    gixy = Path(sys.executable).with_name("gixy")
+    command = [gixy, "--format", "json", "--skips", "try_files_is_evil_too", tmp_path / "nginx" / "nginx.conf"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, [], "")
