@@ -66,7 +66,8 @@ def test_testssl_finds_nothing_of_importance(
         timeout=400,
         check=False,
     )
-    findings = json.loads(report.read_text())
+    # `engine_problem` is about GOST ciphers in the openssl that testssl runs.
+    findings = [finding for finding in json.loads(report.read_text()) if finding["id"] != "engine_problem"]
     severities = Counter(finding["severity"] for finding in findings)
     with capsys.disabled():
         print(f"\ntestssl: {dict(severities)}")

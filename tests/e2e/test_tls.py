@@ -189,3 +189,11 @@ def _handshake(port: int, authority: Path, *options: str) -> bool:
         return "Verify return code: 0 (ok)" in openssl(*command)
     except subprocess.CalledProcessError:
         return False
+
+
+def test_a_client_without_aes_instructions_gets_chacha20(tls: tuple[int, Path]) -> None:
+    """If it names it first; another client gets AES."""
+    chacha, aes = "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"
+    for first, second in ((chacha, aes), (aes, chacha)):
+        command = ["s_client", "-connect", f"127.0.0.1:{tls[0]}", "-tls1_2", "-cipher", f"{first}:{second}"]
+        assert f"Cipher is {first}" in openssl(*command)
