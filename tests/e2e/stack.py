@@ -346,11 +346,11 @@ class Composed:
 
 
 @contextlib.contextmanager
-def composed(*options: str) -> Iterator[Composed]:
+def composed(*options: str, **variables: str) -> Iterator[Composed]:
     """Build and start the stack as docs/compose.md does, and remove it with its volumes and images afterwards."""
     engine()
     port = free_port()
-    stack = Composed(f"items-e2e-{os.getpid()}-{port}", port, options)
+    stack = Composed(f"items-e2e-{os.getpid()}-{port}", port, options, variables)
     try:
         stack.up("--build")
         yield stack
