@@ -103,8 +103,8 @@ def test_a_renewal_loses_no_request_and_no_connection(
             print(f"\nthe certificate renewed 5 times: {tally}; {sum(opened)} connections")
         assert (tally.lost, tally.other, tally.refused) == ([], [], 0)
         assert opened == [1 + (writer.tally.sent - 1) // 1000 for writer in writers]  # keepalive_requests
+        wait_until(lambda: edge.log.read_text().count("notAfter=") == 6, "a line in the log for each certificate")
         messages = [json.loads(line)["message"] for line in edge.log.read_text().splitlines()]
-        assert sum("notAfter=" in message for message in messages) == 6
         assert [message for message in messages if "signal" in message or "reconfiguring" in message] == []
 
 
