@@ -4,6 +4,7 @@ import csv
 import http.client
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -90,12 +91,14 @@ class Visitor(threading.Thread):
     def run(self) -> None:
         """Read until stopped."""
         while not self.stop.is_set():
-            connection = http.client.HTTPSConnection(
-                "localhost", self._target.port, timeout=5, context=self._context, source_address=("127.0.0.2", 0)
-            )
-            connection.request("GET", "/items?limit=1")
-            self.statuses.append(connection.getresponse().status)
-            connection.close()
+            with (
+                socket.create_connection(("127.0.0.1", self._target.port), 5, ("127.0.0.2", 0)) as plain,
+                self._context.wrap_socket(plain, server_hostname="localhost") as connection,
+            ):
+                connection.sendall(b"GET /items?limit=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                self.statuses.append(response.status)
 
 
 @pytest.mark.parametrize("name", ATTACKS)

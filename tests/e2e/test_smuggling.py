@@ -1,4 +1,4 @@
-"""Requests over HTTP/1.1 that mean different things to careless servers: through nginx, and straight to Gunicorn.
+"""Requests over HTTP/1.1 that mean different things to careless servers: through nginx, and without it.
 
 Each is refused, or both servers understand it in the same way; tests/e2e/tricks.py says why. After each, the next
 request on the same connection to the service gets its own response, and in the end both access logs agree.
@@ -84,7 +84,7 @@ def test_a_trick_through_nginx(stack: Stack, trick: Trick) -> None:
 
 
 @pytest.mark.parametrize("trick", TRICKS, ids=str)
-def test_a_trick_straight_to_gunicorn(app: Running, trick: Trick) -> None:
+def test_a_trick_without_nginx(app: Running, trick: Trick) -> None:
     """Gunicorn does not rely on nginx."""
     assert_own_response(talk(app.port, trick.request), trick.gunicorn)
 
