@@ -6,7 +6,7 @@
 # it starts or is reloaded, so this script writes the list and watches the folder. The list does not change when an
 # instance restarts, because it uses the same socket again.
 #
-# READ_CACHE_SECONDS switches on the cache of reads, see cache/reads.conf. TLS and HTTPS_PORT switch on HTTPS; see tls.sh.
+# READ_CACHE_SECONDS switches on the cache of reads, see cache/reads.conf. TLS switches on HTTPS, see tls.sh.
 set -u
 shopt -s nullglob
 SOCKETS=${SOCKETS:-/run/web}
