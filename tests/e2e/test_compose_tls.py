@@ -13,7 +13,7 @@ from tests.e2e.certificates import Authority, Pair
 from tests.e2e.http2 import connected, request
 from tests.e2e.load import TlsWriter, created, finish, load, total
 from tests.e2e.stack import Composed, ask, composed, free_port, wait_until
-from tests.e2e.test_tls import served
+from tests.e2e.test_tls import wait_until_served
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def test_a_renewal_in_the_container_is_not_noticed(https: Https, capsys: pytest.
         for number in range(3):
             goal = created(writers) + 50
             put(https.authority.issue(f"new-{number}"), https.folder)
-            wait_until(lambda name=f"new-{number}": served(https.port, authority) == name, "the new certificate")  # type: ignore[misc]
+            wait_until_served(https.port, authority, f"new-{number}")
             wait_until(lambda goal=goal: created(writers) >= goal, "50 more items")  # type: ignore[misc]
         finish(writers)
     tally = total(writers)

@@ -45,8 +45,10 @@ class Stack:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One service for all tricks."""
     folder = tmp_path_factory.mktemp("smuggling")
-    settings = {"LOG_FORMAT": "json", "WEB_CONCURRENCY": "1"}
-    with service(folder, **settings) as app, edge(folder / "edge", app.port, [ONE_CONNECTION]) as nginx:
+    with (
+        service(folder, LOG_FORMAT="json", WEB_CONCURRENCY="1") as app,
+        edge(folder / "edge", app.port, [ONE_CONNECTION]) as nginx,
+    ):
         created = post(nginx.port, {"name": "Own"})
         yield Stack(app, nginx, created["Location"], created.body)
 

@@ -350,6 +350,13 @@ def test_gixy_finds_nothing(tmp_path: Path, servers: str) -> None:
     configure(tmp_path, free_port(), free_port(), edits)
     # Not checked: the speed of try_files, which needs a cache of open files on slow disks.
     gixy = Path(sys.executable).with_name("gixy")
-    command = [gixy, "--format", "json", "--skips", "try_files_is_evil_too", tmp_path / "nginx" / "nginx.conf"]
+    command = [
+        str(gixy),
+        "--format",
+        "json",
+        "--skips",
+        "try_files_is_evil_too",
+        str(tmp_path / "nginx" / "nginx.conf"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, [], "")
