@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from asyncio import CancelledError
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
 from email.utils import formatdate
 from functools import lru_cache
@@ -20,9 +20,10 @@ from starlette.types import Message, Scope
 from app import security_headers
 from app.access_log import CLIENT_CLOSED
 from contract.problems import status_title
+from contract.responses.response import WHOLE_RESPONSE, WireHeaders
 from contract.serving.request_ids import request_id
 
-_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n)*")
+_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t\x20-\x7e\x80-\xff]*+\r\n)*+")
 """Lines of headers (RFC 9110 §5.1, §5.5). A line break in a value makes a line more than there are headers."""
 _OWN = frozenset({b"content-length", b"transfer-encoding", b"connection", b"date", b"server"})
 """Headers that this module writes; of the application's, only the last two and the length count."""
@@ -54,7 +55,10 @@ class Exchange:
         connection = self._connection
         began = time.monotonic()
         try:
+            scope["extensions"] = {WHOLE_RESPONSE: self.respond}
             await connection.app(scope, self._receiver.receive, self.send)
+            if self._flow.write_paused:
+                await self._flow.drain()
         except CancelledError:
             self._will_close = True
         except Exception:
@@ -97,7 +101,16 @@ class Exchange:
         else:
             raise RuntimeError(f"the application cannot send {message['type']} now")
 
-    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def respond(self, status: int, headers: WireHeaders, body: bytes) -> None:
+        """Take a whole response from the application, without `send` and its messages (`WHOLE_RESPONSE`)."""
+        if self._transport.is_closing():
+            return
+        if self.status:
+            raise RuntimeError("the application has responded already")
+        self._start(status, headers)
+        self._write(body, is_last=True)
+
+    def _start(self, status: int, headers: WireHeaders) -> None:
         """Make the status line and the headers, and decide how the body is framed (RFC 9112 §6.3)."""
         own: dict[bytes, bytes] = {}
         lines = []
@@ -106,18 +119,20 @@ class Exchange:
                 own[name] = value
             else:
                 lines.append(b"%b: %b\r\n" % (name, value))
-        length = own.get(b"content-length")
         if status >= 200 and status != 204:
-            self._frame(status, length, lines)
-        self._will_close = self._connection.will_close(self._request) or self._will_close
-        lines.append(b"Server: %b\r\n" % own.get(b"server", b"gunicorn/asgi"))
-        lines.append(b"Date: %b\r\n" % (own.get(b"date") or _date(int(time.time()))))
-        if self._will_close:
-            lines.append(b"Connection: close\r\n")
+            self._frame(status, own.get(b"content-length"), lines)
+        lines += [b"%b: %b\r\n" % (name, own[name]) for name in (b"server", b"date") if name in own]
         head = b"".join(lines)
         if head.count(b"\n") != len(lines) or not _LINES.fullmatch(head):
             raise ValueError("a header of the response has an invalid name or value")
-        self._head = b"%b%b%b\r\n" % (_status_line(status), head, security_headers.lines(headers))
+        self._will_close = self._connection.will_close(self._request) or self._will_close
+        self._head = b"%b%b%b%b%b\r\n" % (
+            _status_line(status),
+            head,
+            _general(int(time.time()), b"server" in own, b"date" in own),
+            b"Connection: close\r\n" if self._will_close else b"",
+            security_headers.lines(headers),
+        )
         self._receiver.expect_continue = False  # the client gets no 100 after this (RFC 9110 §10.1.1)
         self.status = status
 
@@ -159,27 +174,46 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {status_title(status)}\r\n".encode()
 
 
-@lru_cache(maxsize=1)
-def _date(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode()
+@lru_cache(maxsize=4)
+def _general(second: int, has_server: bool, has_date: bool) -> bytes:  # noqa: FBT001 -- the key of a cache
+    """Return the lines of `Server` and `Date`, if the application has not sent its own."""
+    server = b"" if has_server else b"Server: gunicorn/asgi\r\n"
+    return server + (b"" if has_date else b"Date: %b\r\n" % formatdate(second, usegmt=True).encode())
 
 
 class InOwnContext:
-    """Runs a coroutine in the present task, but with its own context variables: a task for that costs far more."""
+    """Runs a coroutine in the present task, but with its own context variables: a task for that costs far more.
+
+    `result` is what it has returned.
+    """
 
     def __init__(self, coroutine: Coroutine[Any, Any, bool]) -> None:
         self._coroutine = coroutine
+        self._run = copy_context().run
+        self._has_started = False
+        self._waited_for: Any = None
+        self.result: bool | None = None
+
+    def start(self) -> bool:
+        """Run the coroutine until it waits for something. Return whether it has returned instead."""
+        self._has_started = True
+        self._step(self._coroutine.send, None)
+        return self.result is not None
 
     def __await__(self) -> Generator[Any, Any, bool]:
         """Pass on what the coroutine waits for, and the results."""
-        run = copy_context().run
-        step, value = self._coroutine.send, None
-        while True:
+        if not self._has_started:
+            self.start()
+        while self.result is None:
             try:
-                waited_for = run(step, value)
-            except StopIteration as end:
-                return bool(end.value)
-            try:
-                step, value = self._coroutine.send, (yield waited_for)
+                step, value = self._coroutine.send, (yield self._waited_for)
             except BaseException as error:  # noqa: BLE001 -- such as a cancellation: for the coroutine
                 step, value = self._coroutine.throw, error
+            self._step(step, value)
+        return self.result
+
+    def _step(self, step: Callable[[Any], Any], value: Any) -> None:
+        try:
+            self._waited_for = self._run(step, value)
+        except StopIteration as end:
+            self.result = bool(end.value)

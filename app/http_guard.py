@@ -10,9 +10,11 @@ import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.asgi.parser import InvalidHeader, InvalidRequestLine, PythonProtocol, UnsupportedTransferCoding
-from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.asgi.protocol import ASGIProtocol, BodyReceiver, secure_scheme_names
 
+from app.heads import Head
 from app.hosts import Hosts, MisdirectedError
 
 _MAX_LENGTH_DIGITS = 18
@@ -29,12 +31,13 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     """Gunicorn's HTTP/1.1 protocol with two parsers, one for ordinary requests and one for all others."""
 
     _callback_parser: Any
+    _current_request: Any
     _has_partial_head = False
     """Whether the strict parser has the beginning of a request, without the end of its head."""
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Parse what has arrived. A request that the C parser must not parse goes to the strict one as a whole."""
-        is_new = not (self._has_partial_head or self._request_ready.is_set())
+        is_new = not (self._has_partial_head or self._current_request)
         if is_new and self._callback_parser.__class__ is PythonProtocol:
             self._setup_callback_parser()  # the request before this one was unusual
         try:
@@ -53,12 +56,34 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     def _on_headers_complete(self) -> bool:
         """Check the head of a request."""
         parser = self._callback_parser
-        if parser.__class__ is not PythonProtocol:
+        if parser.__class__ is PythonProtocol:
+            super()._on_headers_complete()
+        else:
             _refuse_unusual_headers(parser)
-        ASGIProtocol._on_headers_complete(self)  # noqa: SLF001 -- super() would be slower
+            self._read_head(parser)
         self._has_partial_head = False
         _check(self._current_request, self.worker.hosts)
         return False
+
+    def _read_head(self, parser: Any) -> None:
+        """Make the request, and what receives its body, of what the C parser has read."""
+        scheme = "https" if self._is_ssl else "http"
+        if self._forwarded_trust is None:
+            self._trust_proxies()
+        self._current_request = head = Head(parser, scheme, self._secure_names)
+        if head.needs_policy:
+            self._policy(scheme).apply(head, self._forwarded_trust, self._secure_names)
+        self._body_receiver = BodyReceiver(head, self)
+        if not self._awaiting_request:
+            self._request_ready.set()  # the connection's task looks for it; otherwise `data_received` serves it
+
+    def _trust_proxies(self) -> None:
+        self._forwarded_trust = self._policy("http")._peer_trusted_for_forwarded()  # noqa: SLF001 -- as Gunicorn does
+        self._secure_names = secure_scheme_names(self._forwarded_trust[0])
+
+    def _policy(self, scheme: str) -> Any:
+        peer = self.transport.get_extra_info("peername")
+        return gunicorn_protocol._RequestHeaderPolicy(self.cfg, peer, scheme, (1, 1))  # noqa: SLF001 -- as Gunicorn does
 
 
 def _refuse_unusual_lines(data: bytes) -> None:

@@ -16,11 +16,10 @@ from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.errors import ConfigError
 from gunicorn.workers import gasgi
 
-from app import limits, prefix, security_headers
-from app.connections import LimitedProtocol
+from app import limits, security_headers
 from app.drain import accept_all, close_idle
-from app.exchange import Exchange, InOwnContext
 from app.hosts import Hosts
+from app.serving import ServingProtocol
 from app.settings import Settings
 from contract.problems import MEDIA_TYPE, Problem, status_title
 from contract.serving.request_ids import request_id
@@ -37,16 +36,8 @@ _DETAILS = {
 _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection that is being opened arrives in that time
 
 
-class Protocol(LimitedProtocol):
+class Protocol(ServingProtocol):
     """Gunicorn's HTTP/1.1 protocol, with problem details as errors."""
-
-    _exchange: Exchange | None = None
-    """The request that is being served."""
-
-    def connection_made(self, transport: Any) -> None:
-        """Note both ends of the connection."""
-        self._server, self._client = (_endpoint(transport.get_extra_info(name)) for name in ("sockname", "peername"))
-        super().connection_made(transport)
 
     async def _handle_connection(self) -> None:
         """Serve the connection, then drop the parser, which refers back to this object.
@@ -57,21 +48,6 @@ class Protocol(LimitedProtocol):
             await super()._handle_connection()
         finally:
             self._callback_parser = None
-
-    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        """Serve a request. Return whether the connection can be used again."""
-        scope = self._build_http_scope(request, sockname, peername)
-        self._exchange = exchange = Exchange(self, request, self._body_receiver, self._flow_control)
-        try:
-            return await InOwnContext(exchange.serve(scope))
-        finally:
-            self._exchange = None
-            if not self._has_body():
-                await self.linger()
-
-    def will_close(self, request: Any) -> bool:
-        """Return whether the connection ends after this request."""
-        return self._will_close(request, False)  # noqa: FBT003 -- Gunicorn's signature
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         if status == 500 and self._body_receiver is not None and self._body_receiver._body_wait_expired:  # noqa: SLF001 -- as Gunicorn's own protocol does
@@ -117,38 +93,6 @@ class Protocol(LimitedProtocol):
                 if name == b"x-forwarded-for":
                     return str(value.rpartition(b",")[2].strip().decode("latin-1"))
         return str(self._client[0]) if self._client else ""
-
-    def _build_http_scope(self, request: Any, *_ends: Any) -> dict[str, Any]:
-        """Build the ASGI scope. `_forwarded_trust` is empty for clients that are not trusted proxies."""
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1" if request.version == (1, 1) else "1.0",
-            "method": request.method,
-            "scheme": request.scheme,
-            "path": request.path,
-            "raw_path": request.raw_path,
-            "query_string": request.query.encode("latin-1"),
-            "root_path": self._root_path,
-            "headers": request.headers_bytes,
-            "server": self._server,
-            "client": self._client,
-            "state": self.worker.state.copy(),
-        }
-        if self._forwarded_trust[0]:
-            prefix.restore(scope)
-        return scope
-
-    def _is_websocket_upgrade(self, _request: Any) -> bool:
-        """Ignore upgrades to WebSocket, because the contract has none (RFC 9110 §7.8)."""
-        return False
-
-
-def _endpoint(name: Any) -> tuple[str, int | None] | None:
-    """Return the end of a connection as ASGI has it: host and port, the path of a Unix socket, or nothing."""
-    if isinstance(name, str):
-        return (name, None) if name else None
-    return (name[0], name[1]) if name else None
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # Gunicorn has no types

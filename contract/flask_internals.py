@@ -17,8 +17,15 @@ from werkzeug.exceptions import HTTPException
 class HandlerContext(AppContext):
     """Flask's application context, at less than half the cost while no signal receivers are connected.
 
-    Signals are sent and teardown functions are called as usual when there are any.
+    Signals are sent and teardown functions are called as usual when there are any. `url_adapter` is the same for all
+    contexts of an application: there is no request that it could depend on.
     """
+
+    def __init__(self, app: Flask, url_adapter: Any) -> None:
+        self.app = app
+        self.url_adapter = url_adapter
+        self.g = app.app_ctx_globals_class()
+        self._cv_tokens = []
 
     def __enter__(self) -> Self:
         """Bind the context."""
@@ -38,7 +45,7 @@ class HandlerContext(AppContext):
 
 def handler_context(flask_app: Flask) -> Callable[[], HandlerContext]:
     """Return what makes a new context for each request, as `flask_app.app_context` does."""
-    return partial(HandlerContext, flask_app)
+    return partial(HandlerContext, flask_app, flask_app.create_url_adapter(None))
 
 
 def error_handlers(flask_app: Flask) -> Iterator[Callable[..., Any]]:

@@ -6,7 +6,6 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 logger = logging.getLogger(__name__)
 BUSY_TIMEOUT_MS = 5000
+_FRESH_SECONDS = 0.01  # for how long reads rely on a look at the path; writes look each time
 # https://sqlite.org/pragma.html: WAL lets readers read while one writes; FULL makes an acknowledged write survive power
 # loss. busy_timeout comes first, so that the others wait for a lock too.
 _PRAGMAS = (
@@ -73,7 +73,16 @@ class DatabaseFile:
         self._identity: tuple[int, int] | None = None
         self._wal: int | None = None
         self._missing = False
+        self._fresh_until = 0.0
         self.pools: list[Connections] = []
+
+    def check_soon(self) -> int:
+        """Return the generation of the file that was at the path a moment ago, or is there now. Raise as `check()`."""
+        now = time.monotonic()
+        if now < self._fresh_until and not self._missing:
+            return self.generation
+        self._fresh_until = now + _FRESH_SECONDS
+        return self.check()
 
     def check(self) -> int:
         """Return the generation of the file that is at the path now. Raise `OperationalError` if there is none."""
@@ -161,10 +170,9 @@ class Connections:
         self._foreign: list[Connection] = []
         file.pools.append(self)
 
-    def take(self) -> Connection:
-        """Return a connection that nobody else has, to the file that is at the path now."""
+    def take(self, generation: int) -> Connection:
+        """Return a connection that nobody else has, to the file of this generation."""
         self._leave_to_parent()
-        generation = self._file.check()
         try:
             return self._idle.pop()
         except IndexError:
@@ -177,19 +185,9 @@ class Connections:
         else:
             connection.close()
 
-    @contextlib.contextmanager
-    def use(self) -> Iterator[Connection]:
-        """Take a connection and give it back."""
-        connection = self.take()
-        try:
-            yield connection
-        except SQLAlchemyError:
-            connection.close()
-            raise
-        except BaseException:
-            self.give(connection)
-            raise
-        self.give(connection)
+    def use(self) -> "_Use":
+        """Take a connection to read, and give it back."""
+        return _Use(self, self._file)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
@@ -212,6 +210,26 @@ class Connections:
             connection.close()
             raise error_of("open", sqlite3.OperationalError("the database file was replaced"))
         return connection
+
+
+class _Use:
+    """A connection in use. A class costs half of a generator, and every read pays it."""
+
+    __slots__ = ("_connection", "_connections", "_file")
+
+    def __init__(self, connections: "Connections", file: DatabaseFile) -> None:
+        self._connections = connections
+        self._file = file
+
+    def __enter__(self) -> Connection:
+        self._connection = connection = self._connections.take(self._file.check_soon())
+        return connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, SQLAlchemyError):
+            self._connection.close()
+        else:
+            self._connections.give(self._connection)
 
 
 def raw(connection: Connection) -> sqlite3.Connection:

@@ -187,7 +187,7 @@ class Turns:
 
         A process that has opened a file while it was read-only cannot write to it until all its connections are closed.
         """
-        connection = self.connections.take()
+        connection = self.connections.take(self.file.check())
         try:
             _begin_immediate(raw(connection), seconds)
         except sqlite3.Error as error:

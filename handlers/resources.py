@@ -65,7 +65,8 @@ class Resource:
     def get(self, row_id: int, if_match: ETags, if_none_match: ETags) -> Found:
         """Return one, or 304 if the client has this version."""
         with database().read() as connection:
-            stored = self._existing(self.statements.find(connection, row_id), row_id)
+            found = self.statements.find(connection, row_id)
+        stored = self._existing(found, row_id)
         if is_unmodified(stored.version, if_match, if_none_match):
             return None, 304, {"ETag": etag(stored.version)}
         return _written(stored)

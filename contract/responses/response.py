@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from starlette.concurrency import iterate_in_threadpool
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 WireHeaders = list[tuple[bytes, bytes]]
 Pieces = Iterator[Any] | AsyncIterator[Any]
 _BODILESS = (204, 304)
 """Statuses whose responses have neither a body nor a length (RFC 9110 §6.4.1)."""
+
+WHOLE_RESPONSE = "contract.whole_response"
+"""An extension of ASGI, for servers that take a response at once: a function of its status, headers and body."""
 
 
 class Response:
@@ -22,12 +25,15 @@ class Response:
         self.headers = headers
         self.body = body
 
-    async def send(self, send: Send, *, is_head: bool) -> None:
+    async def send(self, scope: Scope, send: Send, *, is_head: bool) -> None:
         """Send the response; to HEAD, the same headers and no body (RFC 9110 §9.3.2)."""
         body = self.body
         if isinstance(body, bytes):
             if self.status not in _BODILESS:
                 self.headers.append((b"content-length", b"%d" % len(body)))
+            if WHOLE_RESPONSE in scope.get("extensions", ()):
+                scope["extensions"][WHOLE_RESPONSE](self.status, self.headers, b"" if is_head else body)
+                return
             await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
             await send({"type": "http.response.body", "body": b"" if is_head else body})
             return

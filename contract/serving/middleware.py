@@ -74,7 +74,7 @@ class ContractMiddleware:
             response = self._exceptions.response(error, scope)
         response.headers.append((HEADER, request_id))
         add_cache_control(response.headers)
-        await response.send(send, is_head=scope["method"] == "HEAD")
+        await response.send(scope, send, is_head=scope["method"] == "HEAD")
 
     async def _forward(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let another application serve the request, and add what every response needs."""
@@ -96,4 +96,4 @@ class ContractMiddleware:
             response = self._exceptions.response(error, scope)
             response.headers.append((HEADER, request_id))
             add_cache_control(response.headers)
-            await response.send(send, is_head=is_head)
+            await response.send(scope, send, is_head=is_head)

@@ -96,7 +96,7 @@ async def exchange(
             await asyncio.sleep(0)
         (protocol,) = worker.protocols
         for piece in pieces:
-            protocol.data_received(piece)
+            worker.loop.call_soon(protocol.data_received, piece)  # outside of this task, as an event loop does
             await asyncio.sleep(0)
         if half_close:
             writer.write_eof()

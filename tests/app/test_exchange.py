@@ -12,6 +12,7 @@ import pytest
 from app import security_headers
 from app.exchange import Exchange, InOwnContext
 from app.log_formats import Served
+from contract.responses.response import WHOLE_RESPONSE
 
 Message = dict[str, Any]
 Application = Callable[[Message, Any, Any], Awaitable[None]]
@@ -147,9 +148,9 @@ def test_a_response_has_server_and_date() -> None:
     connection.must_close = True
     assert not connection.serve(_sending(_start(200, LENGTH, (b"date", b"now"), (b"x-a", b"b")), _body(b"abc")))
     expected = (
-        b"HTTP/1.1 200 OK\r\nx-a: b\r\nContent-Length: 3\r\n"
+        b"HTTP/1.1 200 OK\r\nx-a: b\r\nContent-Length: 3\r\ndate: now\r\n"
         + SERVER
-        + b"Date: now\r\nConnection: close\r\n"
+        + b"Connection: close\r\n"
         + security_headers.lines([])
         + b"\r\nabc"
     )
@@ -208,6 +209,53 @@ def test_a_cancelled_request_ends_the_connection() -> None:
     connection = _Connection()
     assert not connection.serve(app)
     assert connection.served[0][5] == 499
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("status", [200, 204, 304, 404])
+def test_a_whole_response_is_the_same_as_its_messages(method: str, status: int) -> None:
+    """The engine gives its responses at once."""
+    length = [] if status in (204, 304) else [(b"content-length", b"3")]
+    headers = [(b"etag", b'"1"'), *length]
+    body = b"abc" if length else b""
+
+    async def whole(scope: Message, _receive: Any, _send: Any) -> None:
+        scope["extensions"][WHOLE_RESPONSE](status, list(headers), body)
+
+    at_once, in_messages = _Connection(method), _Connection(method)
+    assert at_once.serve(whole)
+    assert in_messages.serve(_sending(_start(status, *headers), _body(body)))
+    assert _without_date(at_once.written) == _without_date(in_messages.written)
+    assert at_once.served[0][5:7] == in_messages.served[0][5:7]
+
+
+def _without_date(written: bytes) -> list[bytes]:
+    return [line for line in written.split(b"\r\n") if not line.startswith(b"Date: ")]
+
+
+def test_a_second_response_is_refused() -> None:
+    """The client gets the first one."""
+
+    async def twice(scope: Message, _receive: Any, _send: Any) -> None:
+        for status in (200, 201):
+            scope["extensions"][WHOLE_RESPONSE](status, [(b"content-length", b"0")], b"")
+
+    connection = _Connection()
+    assert not connection.serve(twice)
+    assert connection.written.startswith(b"HTTP/1.1 200 ")
+    assert b"201" not in connection.written
+
+
+def test_a_whole_response_for_nobody_is_not_written() -> None:
+    """The client is gone."""
+
+    async def app(scope: Message, _receive: Any, _send: Any) -> None:
+        connection.is_gone = True
+        scope["extensions"][WHOLE_RESPONSE](200, [(b"content-length", b"0")], b"")
+
+    connection = _Connection()
+    assert not connection.serve(app)
+    assert connection.written == b""
 
 
 _variable: ContextVar[str] = ContextVar("_variable", default="outside")

@@ -45,7 +45,7 @@ async def _slowly(steps: Sequence[tuple[float, bytes]], phase: str, application:
                     assert protocol.phase()[0] == phase
                 limits.watch(worker.protocols)
             if data:
-                protocol.data_received(data)
+                worker.loop.call_soon(protocol.data_received, data)
             for _ in range(10):
                 await asyncio.sleep(0)
         assert protocol._closed

@@ -16,7 +16,8 @@ from gunicorn.errors import ConfigError
 
 from app import drain
 from app.security_headers import HEADERS
-from app.worker import Protocol, Worker, _endpoint
+from app.serving import _endpoint
+from app.worker import Protocol, Worker
 from tests.app.serving import fake_worker, listening
 from tests.support import MADE_REQUEST_ID
 
@@ -197,10 +198,13 @@ async def _stop_when_a_request_arrives(*, read: bool) -> None:
     while not protocol._awaiting_request:  # noqa: ASYNC110
         await asyncio.sleep(0)
     if read:
-        protocol.data_received(request)
+        worker.loop.call_soon(protocol.data_received, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+        await asyncio.sleep(0)
     else:
         os.write(writer.get_extra_info("socket").fileno(), request)
     protocol.close_if_idle(1)
+    if read:
+        worker.loop.call_soon(protocol.data_received, b"x")
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
     while not protocol._awaiting_request:  # noqa: ASYNC110
         await asyncio.sleep(0)

@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -340,6 +342,25 @@ def test_a_deleted_file_is_not_created_again(
         f"The database file {file} was deleted or moved. Requests get 503 until it is back",
         f"The database file {file} is there again",
     ]
+
+
+def test_reads_look_for_the_file_every_few_milliseconds(
+    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In between they rely on the last look; a look costs as much as a tenth of a read. Writes look each time."""
+    now = [time.monotonic() + 100]
+    monkeypatch.setattr("db.sqlite.time", SimpleNamespace(monotonic=lambda: now[0]))
+    _write(database, "kept")()
+    assert _names(database) == ["kept"]
+    file.unlink()
+    now[0] += 0.009
+    assert _names(database) == ["kept"]
+    now[0] += 0.002
+    with pytest.raises(OperationalError):
+        _names(database)
+    now[0] += 0.001
+    with pytest.raises(OperationalError):
+        _names(database)
 
 
 def test_a_process_that_starts_does_not_create_a_deleted_file_again(database: Database, file: Path) -> None:
