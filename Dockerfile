@@ -81,15 +81,16 @@ LABEL org.opencontainers.image.title="Items" \
 
 FROM ${DEBIAN_IMAGE} AS nginx
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends nginx \
+    && apt-get install -y --no-install-recommends nginx openssl \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /etc/nginx /var/www/html \
     && install -d -o 10001 -g 10001 /run/web
 COPY nginx/ /etc/nginx/
 COPY containers/nginx.sh /usr/local/bin/
+COPY containers/tls.sh /usr/local/bin/
 COPY --from=build /edge /etc/nginx/contract
 COPY --from=build /static /srv/static
 USER 10002:10002
-EXPOSE 8080
+EXPOSE 8080 8443
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["/etc/nginx/healthcheck"]
 # SIGQUIT lets nginx finish the running requests; SIGTERM would abort them.

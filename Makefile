@@ -105,7 +105,7 @@ conformance: .venv/dev  ## Run property tests against the instance at URL=…; M
 	  $(if $(SEED),--seed $(SEED)) $(if $(REPORTS),--reports '$(REPORTS)')
 
 .PHONY: lint
-lint: .venv/dev lint-contract  ## Check types, style and the contract
+lint: .venv/dev lint-contract lint-image  ## Check types, style, the contract and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
@@ -123,6 +123,12 @@ lint-contract: .venv-tools/ready | .venv/runtime  ## Check only the contract, op
 	$$lint openapi/spectral-secured.yaml sdk/secured.yaml || status=1; \
 	node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml sdk/secured.yaml || status=1; \
 	exit $$status
+
+# Not checked: DL3008, because Debian deletes a package's version when its security update is there; and DL3059, because
+# the layers of the stage `build` are in no image.
+.PHONY: lint-image
+lint-image: .venv-tools/ready  ## Check only the Dockerfile, with hadolint
+	@$(TOOLS)/hadolint --ignore DL3008 --ignore DL3059 Dockerfile
 
 BASE ?= HEAD~1
 .PHONY: contract-diff

@@ -150,6 +150,7 @@ def edge(socket: Path, source: Path, *, cache: bool = False) -> Iterator[Server]
         (configuration / "local" / "upstream.conf").write_text(f"server unix:{socket} max_fails=0;\n")
         lines = "proxy_cache_valid 200 1s;\ninclude cache/reads.conf;\n" if cache else ""
         (configuration / "local" / "cache.conf").write_text(lines)
+        (configuration / "local" / "servers.conf").write_text("include servers/plain.conf;\n")
         # The whole load comes from one IP address: nginx checks the limit, but it is never reached.
         limits = configuration / "http.d" / "limits.conf"
         limits.write_text(re.sub(r"rate=\d+r/s", "rate=1000000r/s", limits.read_text()))

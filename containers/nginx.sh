@@ -6,13 +6,25 @@
 # it starts or is reloaded, so this script writes the list and watches the folder. The list does not change when an
 # instance restarts, because it uses the same socket again.
 #
-# READ_CACHE_SECONDS switches on the cache of reads, see cache/reads.conf.
+# READ_CACHE_SECONDS switches on the cache of reads, see cache/reads.conf. TLS switches on HTTPS, see tls.sh.
 set -u
 shopt -s nullglob
 SOCKETS=${SOCKETS:-/run/web}
 PREFIX=${PREFIX:-/tmp}
 LIST=$PREFIX/upstream.conf # included by local/upstream.conf
 CACHE=$PREFIX/cache.conf   # included by local/cache.conf
+. "$(dirname "$0")/tls.sh"
+
+# Log a line in the format of nginx's own log.
+log() {
+    printf '{"time":"%s","level":"%s","logger":"nginx","request_id":null,"message":"%s"}\n' \
+        "$(date --utc +%FT%T.000+00:00)" "$1" "$2" >&2
+}
+
+fail() {
+    log critical "nginx cannot start. $1"
+    exit 1
+}
 
 # Write the list if it has changed. While no instance runs, keep the last one: nginx cannot be without any server.
 write_list() {
@@ -28,23 +40,21 @@ write_list() {
 watch() {
     while sleep 1; do
         ! write_list || kill -HUP "$(<"$PREFIX/nginx.pid")"
+        [ "${TLS-}" != mounted ] || renew warning
     done
 }
 
 # Write the lines that switch on the cache of reads, or none.
 write_cache() {
     local seconds=${READ_CACHE_SECONDS:-0}
-    if [[ ! $seconds =~ ^[0-9]{1,4}$ ]]; then
-        local text="nginx cannot start. READ_CACHE_SECONDS must be a whole number of seconds, from 0 (no cache) to 9999."
-        printf '{"time":"%s","level":"critical","logger":"nginx","request_id":null,"message":"%s"}\n' \
-            "$(date --utc +%FT%T.000+00:00)" "$text" >&2
-        exit 1
-    fi
+    [[ $seconds =~ ^[0-9]{1,4}$ ]] ||
+        fail "READ_CACHE_SECONDS must be a whole number of seconds, from 0 (no cache) to 9999."
     : >"$CACHE"
     ((10#$seconds == 0)) || printf 'proxy_cache_valid 200 %ds;\ninclude cache/reads.conf;\n' "$((10#$seconds))" >"$CACHE"
 }
 
 write_cache
+write_servers
 listed=()
 write_list
 watch &

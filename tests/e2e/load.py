@@ -4,10 +4,12 @@ import http.client
 import json
 import random
 import select
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.e2e.stack import SECONDS
 
@@ -64,12 +66,16 @@ class Writer(threading.Thread):
 
     def _connect(self) -> http.client.HTTPConnection | None:
         """Return an open connection; None if it is refused."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        connection = self._new()
         try:
             connection.connect()
         except OSError:
             return None
         return connection
+
+    def _new(self) -> http.client.HTTPConnection:
+        """Return a connection that is not open yet."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
 
     def _release(self, connection: http.client.HTTPConnection) -> None:
         """End the use of a connection."""
@@ -103,8 +109,21 @@ class KeptWriter(Writer):
         self._kept = connection
 
 
+class TlsWriter(KeptWriter):
+    """Keeps its connection over TLS, and counts the connections that it has opened."""
+
+    def __init__(self, port: int, authority: Path) -> None:
+        super().__init__(port)
+        self._context = ssl.create_default_context(cafile=str(authority))
+        self.connections = 0
+
+    def _new(self) -> http.client.HTTPConnection:
+        self.connections += 1
+        return http.client.HTTPSConnection("localhost", self.port, timeout=SECONDS, context=self._context)
+
+
 @contextmanager
-def load(port: int, clients: int = 4, kind: type[Writer] = Writer) -> Iterator[list[Writer]]:
+def load(port: int, clients: int = 4, kind: Callable[[int], Writer] = Writer) -> Iterator[list[Writer]]:
     """Run this number of writers."""
     writers = [kind(port) for _ in range(clients)]
     for writer in writers:
@@ -115,7 +134,7 @@ def load(port: int, clients: int = 4, kind: type[Writer] = Writer) -> Iterator[l
         finish(writers)
 
 
-def finish(writers: list[Writer]) -> None:
+def finish(writers: Sequence[Writer]) -> None:
     """Stop the writers and wait for the pending responses."""
     for writer in writers:
         writer.stop.set()
@@ -123,7 +142,7 @@ def finish(writers: list[Writer]) -> None:
         writer.join(SECONDS)
 
 
-def total(writers: list[Writer]) -> Tally:
+def total(writers: Sequence[Writer]) -> Tally:
     """Add up the tallies, and print the sum for the log of the test run."""
     tallies = [writer.tally for writer in writers]
     tally = Tally(
@@ -137,6 +156,6 @@ def total(writers: list[Writer]) -> Tally:
     return tally
 
 
-def created(writers: list[Writer]) -> int:
+def created(writers: Sequence[Writer]) -> int:
     """Return the number of items created so far."""
     return sum(len(writer.tally.created) for writer in writers)

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from app import edge as app_edge
+from tests.e2e.certificates import Pair, self_signed
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX_CONF = ROOT / "nginx"
@@ -205,6 +206,7 @@ def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = 
     (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
     (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
     (configuration / "local" / "cache.conf").write_text("")
+    (configuration / "local" / "servers.conf").write_text("include servers/plain.conf;\n")
     (configuration / "local" / "static.conf").write_text(f"root {folder}/static;\n")
     for name, old, new in edits:
         text = (configuration / name).read_text()
@@ -228,24 +230,23 @@ def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Ru
 
 
 @contextlib.contextmanager
-def tls_edge(folder: Path, upstream: int) -> Iterator[tuple[Running, int, Path]]:
-    """Run nginx with servers/tls.conf instead of plain.conf: (nginx, TLS port, certificate)."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed, which makes the certificate")
-    certificate, key, port = folder / "fullchain.pem", folder / "privkey.pem", free_port()
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2", "-nodes"]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    command = ["openssl", "req", "-x509", *curve, *subject, "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    plain, encrypted = "include servers/plain.conf;", "include servers/tls.conf;"
-    edits = [
-        ("nginx.conf", f"{plain}\n    #{encrypted}", encrypted),
-        ("servers/tls.conf", "listen 8443 ", f"listen 127.0.0.1:{port} "),
-        ("servers/tls.conf", "/etc/nginx/tls/fullchain.pem", str(certificate)),
-        ("servers/tls.conf", "/etc/nginx/tls/privkey.pem", str(key)),
+def tls_edge(
+    folder: Path, upstream: int, pair: Pair | None = None, edits: Iterable[Edit] = ()
+) -> Iterator[tuple[Running, int, Path]]:
+    """Run nginx with servers/tls.conf instead of plain.conf: (nginx, TLS port, certificate).
+
+    nginx reads the certificate and its key from `folder`/pair.pem, which a test can replace.
+    """
+    pair = pair or self_signed(folder)
+    port = free_port()
+    pair.install(folder / "pair.pem")
+    tls = [
+        ("local/servers.conf", "include servers/plain", 'map "" $https_port { default ""; }\ninclude servers/tls'),
+        ("local/listen-tls.conf", "listen 8443 ", f"listen 127.0.0.1:{port} "),
+        ("local/certificate.conf", "/tmp/certificate.pem", str(folder / "pair.pem")),  # noqa: S108 -- a text in a file
     ]
-    with edge(folder / "edge", upstream, edits) as nginx:
-        yield nginx, port, certificate
+    with edge(folder / "edge", upstream, [*tls, *edits]) as nginx:
+        yield nginx, port, pair.chain
 
 
 @contextlib.contextmanager
@@ -345,11 +346,11 @@ class Composed:
 
 
 @contextlib.contextmanager
-def composed(*options: str) -> Iterator[Composed]:
+def composed(*options: str, **variables: str) -> Iterator[Composed]:
     """Build and start the stack as docs/compose.md does, and remove it with its volumes and images afterwards."""
     engine()
     port = free_port()
-    stack = Composed(f"items-e2e-{os.getpid()}-{port}", port, options)
+    stack = Composed(f"items-e2e-{os.getpid()}-{port}", port, options, variables)
     try:
         stack.up("--build")
         yield stack

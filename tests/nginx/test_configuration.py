@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,8 +131,11 @@ def test_the_deployment_settings_are_few() -> None:
     files = {path.name: [(d.name, d.arguments) for d in parse(path)] for path in (NGINX_CONF / "local").iterdir()}
     assert files == {
         "cache.conf": [("include", ("/tmp/cache.conf",))],  # noqa: S108  # a mount point in the container
+        "certificate.conf": [("map", ("", "$certificate_file"))],
         "listen.conf": [("listen", ("8080",))],
+        "listen-tls.conf": [("listen", ("8443", "ssl", "http2"))],
         "proxies.conf": [],
+        "servers.conf": [("include", ("/tmp/servers.conf",))],  # noqa: S108  # a mount point in the container
         "static.conf": [("root", ("/srv/static",))],
         "upstream.conf": [("include", ("/tmp/upstream.conf",))],  # noqa: S108  # a mount point in the container
     }
@@ -304,11 +308,12 @@ def test_a_repeated_request_stays_within_nginx_limit_of_redirects() -> None:
     assert 1 + 2 * len(waits) + 1 <= 10
 
 
-def test_tls_is_off_by_default() -> None:
-    """The file exists, and one commented-out line includes it."""
-    assert (
-        "\n    include servers/plain.conf;\n    #include servers/tls.conf;\n" in (NGINX_CONF / "nginx.conf").read_text()
-    )
+def test_the_script_writes_what_the_configuration_includes() -> None:
+    """The paths in local/ are those of containers/tls.sh, with its default prefix."""
+    script = (ROOT / "containers" / "tls.sh").read_text()
+    assert "PAIR=$PREFIX/certificate.pem " in script
+    assert "SERVERS=$PREFIX/servers.conf " in script
+    assert table("$certificate_file") == {"default": "/tmp/certificate.pem"}  # noqa: S108  # in the container
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -351,3 +356,29 @@ def test_the_service_has_the_same_security_headers() -> None:
     assert HEADERS.keys() - hidden == {"Content-Security-Policy"}  # nginx sends its own only if there is none
     rows = markdown.table(markdown.read("docs/http.md"), "Security headers")
     assert {markdown.spans(name)[0]: markdown.spans(value)[0] for name, value in rows} == HEADERS
+
+
+@pytest.mark.parametrize("servers", ["plain", "tls"])
+def test_gixy_finds_nothing(tmp_path: Path, servers: str) -> None:
+    """With the cache of reads, too."""
+    edits = [
+        (
+            "local/servers.conf",
+            "include servers/plain",
+            f'map "" $https_port {{ default ""; }}\ninclude servers/{servers}',
+        ),
+        ("local/cache.conf", "", "proxy_cache_valid 200 5s;\ninclude cache/reads.conf;\n"),
+    ]
+    configure(tmp_path, free_port(), free_port(), edits)
+    # Not checked: the speed of try_files, which needs a cache of open files on slow disks.
+    gixy = Path(sys.executable).with_name("gixy")
+    command = [
+        str(gixy),
+        "--format",
+        "json",
+        "--skips",
+        "try_files_is_evil_too",
+        str(tmp_path / "nginx" / "nginx.conf"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, [], "")

@@ -104,9 +104,12 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
 
 
 def test_only_nginx_is_published() -> None:
-    """By default on port 80, for this machine only. nginx is not replaced together with the service."""
+    """By default on port 80, with TLS on 443, for this machine only. It is not replaced together with the service."""
     web, nginx = COMPOSE["services"]["web"], COMPOSE["services"]["nginx"]
     assert ("ports" in web, nginx["ports"]) == (False, ["${HTTP_IP:-127.0.0.1}:${HTTP_PORT:-80}:8080"])
+    assert nginx["extends"] == {"file": "containers/ports.yml", "service": "http${TLS:+s}"}
+    added = yaml.safe_load((ROOT / "containers" / "ports.yml").read_text())["services"]
+    assert added == {"http": {}, "https": {"ports": ["${HTTP_IP:-127.0.0.1}:${HTTPS_PORT:-443}:8443"]}}
     assert "depends_on" not in nginx
     assert "ports" not in COMPOSE["services"]["postgres"]
 
@@ -126,10 +129,10 @@ def test_the_data_is_on_volumes() -> None:
     assert {name: service["volumes"] for name, service in COMPOSE["services"].items()} == {
         "web": ["items:/data", "sockets:/run/web", "postgres-socket:/run/postgresql:ro"],
         "migrate": ["postgres-socket:/run/postgresql:ro"],
-        "nginx": ["sockets:/run/web:ro"],
+        "nginx": ["sockets:/run/web:ro", "${TLS_CERTIFICATES:-certificates}:/etc/nginx/tls:ro"],
         "postgres": ["postgres:/var/lib/postgresql", "postgres-socket:/run/postgresql"],
     }
-    assert list(COMPOSE["volumes"]) == ["items", "sockets", "postgres", "postgres-socket"]
+    assert list(COMPOSE["volumes"]) == ["certificates", "items", "sockets", "postgres", "postgres-socket"]
 
 
 def test_postgresql_is_only_in_its_profile_and_without_a_password() -> None:
