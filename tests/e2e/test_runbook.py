@@ -56,7 +56,8 @@ def run(stack: Composed, command: str, folder: Path) -> str:
 def test_the_blocks_run_in_their_order(stack: Composed, tmp_path: Path) -> None:
     """From the first look to the slow database. The stack serves after each, and the data stays."""
     kept = post(stack.port, {"name": "Kept: Größe 3"})
-    assert len(SQLITE) >= 11
+    stack.compose("exec", "--no-TTY", "web", "web.py", "keys", "create", "alice", "--scope", "items:read")
+    assert len(SQLITE) >= 13
     stopped = False
     for block in SQLITE:
         if stopped:
@@ -67,6 +68,26 @@ def test_the_blocks_run_in_their_order(stack: Composed, tmp_path: Path) -> None:
             wait_until(lambda: ask(stack.port, "GET", "/readyz").status == 200, f"the service ready after\n{block}")
             assert ask(stack.port, "GET", kept["Location"]).body == kept.body
     assert [path.name for path in tmp_path.iterdir()] == ["backup.db"]
+
+
+def test_a_key_is_rotated_and_revoked(tmp_path: Path) -> None:
+    """As the page says: the old key stays valid for a day, and after the revocation neither is valid."""
+    rotate, revoke = (block for block in SQLITE if " keys r" in block)
+    create = next(line for line in revoke.splitlines(keepends=True) if "keys create" in line)
+    with composed() as plain:
+        stack = Composed(plain.project, plain.port, variables={"ACCESS": "secured"})
+        stack.up()
+
+        def status(key: str) -> int:
+            return ask(stack.port, "GET", "/items", headers={"X-API-Key": key}).status
+
+        old = run(stack, create, tmp_path).strip()
+        *_, new = run(stack, rotate, tmp_path).splitlines()
+        assert [status(key) for key in (old, new, "items_key_no")] == [200, 200, 401]
+        said, newest = run(stack, revoke, tmp_path).splitlines()
+        assert said == "2 keys of alice revoked."
+        wait_until(lambda: [status(old), status(new)] == [401, 401], "both keys refused")
+        assert status(newest) == 200
 
 
 def test_the_commands_in_sentences_run(stack: Composed, tmp_path: Path) -> None:
