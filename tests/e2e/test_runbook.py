@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import blocks, read, spans
-from tests.e2e.stack import ROOT, Composed, ask, composed, post, wait_until
+from tests.e2e.certificates import Authority
+from tests.e2e.stack import ROOT, Composed, ask, composed, free_port, post, wait_until
 
 PAGE = read("docs/runbook.md")
 UPGRADE = "IMAGE_VERSION="  # tests/e2e/test_upgrade.py runs these
 BLOCKS = [block for block in blocks(PAGE, "sh") if UPGRADE not in block]
 POSTGRESQL = [block for block in BLOCKS if "postgres" in block]
-SQLITE = [block for block in BLOCKS if block not in POSTGRESQL]
+CERTIFICATE = [block for block in BLOCKS if "openssl" in block or "privkey.pem" in block]
+SQLITE = [block for block in BLOCKS if block not in [*POSTGRESQL, *CERTIFICATE]]
 LINES = sorted({span for span in spans(PAGE) if span.startswith("docker ") and span != "docker rm --force"})
 FILE = ("--file", f"{ROOT}/docker-compose.yml")
 MIGRATE = "docker compose run --build --rm migrate"
@@ -133,6 +135,30 @@ def test_the_commands_for_postgresql_run(on_postgresql: Composed, tmp_path: Path
         blocker.communicate()
     run(on_postgresql, ending, tmp_path)
     run(on_postgresql, MIGRATE, tmp_path)
+
+
+def test_a_certificate_is_renewed(tmp_path: Path) -> None:
+    """As the page says: the log and a client then show the new one."""
+    install, check = CERTIFICATE
+    authority, mounted, port = Authority(tmp_path / "authority"), tmp_path / "tls", free_port()
+    mounted.mkdir()
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o055)  # the user of the container reads the files
+    settings = {"TLS": "mounted", "TLS_CERTIFICATES": str(mounted), "HTTPS_PORT": str(port)}
+
+    def renew(name: str) -> None:
+        pair = authority.issue(name)
+        pair.chain.rename(tmp_path / "fullchain.pem")
+        pair.key.rename(tmp_path / "privkey.pem")
+        subprocess.run(["bash", "-c", install.replace("/etc/items/tls", str(mounted))], cwd=tmp_path, check=True)
+
+    renew("old")
+    with composed(**settings) as stack:
+        look = check.replace("localhost:443", f"localhost:{port}")
+        assert "CN = old" in run(stack, look, tmp_path)
+        renew("new")
+        wait_until(lambda: "CN = new" in run(stack, look, tmp_path), "the new certificate")
+        assert "nginx uses the certificate in /etc/nginx/tls" in run(stack, look, tmp_path)
 
 
 SMALL = "volumes: {items: {driver_opts: {type: tmpfs, device: tmpfs, o: 'size=6m,uid=10001,gid=10001'}}}"
