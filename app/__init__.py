@@ -11,6 +11,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
@@ -23,6 +24,7 @@ from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
 from app.pages import add_pages
+from app.removal import remove_old_rows
 from app.settings import ROOT, Settings, SettingsError
 from app.start import DATABASE_FAULTS
 from contract import ContractError
@@ -38,7 +40,7 @@ def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
     database = Database(settings.database_url, settings.write_timeout)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
-    lifespan = _lifespan(database, keys.remove_old_responses)
+    lifespan = _lifespan(database, partial(remove_old_rows, database, [keys]))
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
     specification = contract.load(SPECIFICATION)

@@ -43,8 +43,8 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
     operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` code around the handlers of those that declare a header. `connexion_options` are for Connexion's
-    `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    `capabilities` code around the handlers of those that declare a header or have unsafe methods. `connexion_options`
+    are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -52,7 +52,8 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
-    functions, faults = resolve_handlers(_operations(found), document, handlers, [each.header for each in capabilities])
+    headers = [each.header for each in capabilities if each.header is not None]
+    functions, faults = resolve_handlers(_operations(found), document, handlers, headers)
     runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
     compiler = Compiler(document, runtime, Extensions(around, capabilities, options["security_map"]), enforce=enforce)
     compiled, uncompilable = compiler.compile(found, functions)

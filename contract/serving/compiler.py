@@ -20,7 +20,6 @@ from contract.spec.schemas import Schemas
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
 """Called once for each operation, when it is compiled: returns the code around it, or None for none."""
-_SAFE_METHODS = ("get", "head", "options", "trace")  # RFC 9110 §9.2.1
 _ADVICE = "change the contract, or leave the operation to plain Connexion with `x-pipeline: connexion`"
 
 
@@ -106,6 +105,6 @@ class Compiler:
             accept=Accept(operation.response_media_types),
             connexion_operation=connexion_operation,
             authenticate=connexion_internals.authentication(connexion_operation, self._extensions.security_map),
-            is_safe=operation.method in _SAFE_METHODS,
+            is_safe=operation.is_safe,
             capabilities=capabilities,
         )

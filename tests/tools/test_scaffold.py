@@ -241,7 +241,7 @@ def test_all_problems_are_listed_at_once_and_nothing_is_written(
         "Nothing was written.",
         "  - Sprocket.minProperties is not supported; write it after the command has run.",
         "  - Sprocket.properties.a needs maxLength.",
-        f"  - Sprocket.properties.B: the name {NAME_RULE}, and must not be version.",
+        f"  - Sprocket.properties.B: the name {NAME_RULE}, and must not be version or owner.",
     ]
     assert _contents(folder) == before
 
