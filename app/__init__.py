@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,13 @@ warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testcli
 from connexion import FlaskApp
 
 import contract
+from app import specification as contracts
+from app.access.attempts import Attempts
+from app.access.commands import key_commands
+from app.access.keys import ApiKeys
+from app.access.secret import read_secret
+from app.access.tokens import NoTokens
+from app.audit import AuditLog
 from app.commands import database_commands
 from app.dry_run import DryRun
 from app.errors import ERRORS
@@ -25,14 +32,15 @@ from app.idempotency import IdempotencyKeys
 from app.logs import configure
 from app.pages import add_pages
 from app.removal import remove_old_rows
-from app.settings import ROOT, Settings, SettingsError
+from app.settings import Settings, SettingsError
 from app.start import DATABASE_FAULTS
 from contract import ContractError
 from db.engine import Database
 from handlers.database import EXTENSION
+from handlers.owners import EXTENSION as OWNERS
 
 logger = logging.getLogger(__name__)
-SPECIFICATION = ROOT / "openapi" / "items.yaml"
+SPECIFICATION = contracts.SPECIFICATION
 HANDLERS = "handlers"
 
 
@@ -40,12 +48,19 @@ def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
     database = Database(settings.database_url, settings.write_timeout)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
-    lifespan = _lifespan(database, partial(remove_old_rows, database, [keys]))
+    is_secured = settings.access == "secured"
+    audit_log = AuditLog(database, timedelta(days=settings.audit_days))
+    api_keys = ApiKeys(database, partial(read_secret, settings.keys_secret_file), Attempts())
+    removal = partial(remove_old_rows, database, [keys, *([audit_log] if is_secured else [])])
+    lifespan = _lifespan(database, [removal, *([api_keys.note_uses] if is_secured else [])])
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
-    specification = contract.load(SPECIFICATION)
+    if is_secured:
+        application.app.extensions[OWNERS] = True
+    specification = contracts.load(secured=is_secured)
     application.app.cli.add_command(database_commands(settings.database_url))
-    add_pages(application.app, SPECIFICATION.read_bytes(), specification)
+    application.app.cli.add_command(key_commands(settings))
+    add_pages(application.app, contracts.source(specification, secured=is_secured), specification)
     contract.install(
         application,
         specification,
@@ -54,13 +69,14 @@ def create_app(settings: Settings) -> FlaskApp:
         run=database.run_read,
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
-        capabilities=[DryRun(database), keys],
+        capabilities=[DryRun(database), keys, *([audit_log] if is_secured else [])],
+        verifiers={"ApiKey": api_keys, "BearerToken": NoTokens()} if is_secured else {},
     )
     return application
 
 
 def _lifespan(
-    database: Database, background: Callable[[], Coroutine[Any, Any, None]]
+    database: Database, background: Iterable[Callable[[], Coroutine[Any, Any, None]]]
 ) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
@@ -70,9 +86,10 @@ def _lifespan(
             # A worker that starts while the database is unavailable responds with 503, like the others. If this stopped
             # it, Gunicorn would stop them all. A start that cannot succeed fails earlier (gunicorn.conf.py).
             logger.warning("The database cannot be used yet: %r", error)
-        task = asyncio.create_task(background())
+        tasks = [asyncio.create_task(run()) for run in background]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
         database.close()
 
     return lifespan

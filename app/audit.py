@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from contract import Call, Request
-from contract.principals import principal
+from contract import Call, Request, principal
 from contract.responses.response import Response
 from contract.serving.paths import request_path
 from contract.serving.request_ids import request_id

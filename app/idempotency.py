@@ -10,8 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from app.errors import database_problem
-from contract import Call, Request
-from contract.principals import principal
+from contract import Call, Request, principal
 from contract.problems import Problem
 from contract.responses.encoder import problem_response
 from contract.responses.response import Response

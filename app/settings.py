@@ -92,6 +92,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _optional(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: parse(text) if text else ""
+
+
 def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
@@ -145,6 +149,17 @@ class Settings:
         "The open connections that one IP address may have to each worker process; more are a 429. 0 means any number. "
         "It does not apply to the proxies in `FORWARDED_ALLOW_IPS`, nor to Unix sockets.",
     )
+    access: str = _setting(
+        "",
+        _optional(_one_of("open", "secured")),
+        "Who may send requests: everyone (`open`), or who has an API key or a token (`secured`; see "
+        "[access.md](access.md)). Empty means `open`, and stops a start on an address that other machines can reach.",
+    )
+    keys_secret_file: Path = _setting(
+        f"{ROOT}/var/keys.secret",
+        Path,
+        "The file with the secret that API keys are hashed with. The first start or command that needs it creates it.",
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         "",
         _host_names,
@@ -153,6 +168,9 @@ class Settings:
     )
     idempotency_hours: int = _setting(
         "24", _whole_number(1, 8760), "The hours for which the response to an `Idempotency-Key` is kept."
+    )
+    audit_days: int = _setting(
+        "365", _whole_number(1, 36500), "The days for which entries of the audit log are kept, with `ACCESS=secured`."
     )
     welcome: bool = _setting(
         "off",

@@ -5,6 +5,7 @@ A library for Connexion 3 applications. `install()` is its front door; handlers 
 
 from contract.diagnostics import ContractError
 from contract.installation import install
+from contract.serving.access import Principal, RejectedError, Verifier, principal
 from contract.serving.capabilities import Call, Capability
 from contract.serving.compiler import Around
 from contract.serving.exceptions import ErrorMap
@@ -19,8 +20,12 @@ __all__ = [
     "ContractError",
     "ErrorMap",
     "Interceptor",
+    "Principal",
     "Proceed",
+    "RejectedError",
     "Request",
+    "Verifier",
     "install",
     "load",
+    "principal",
 ]

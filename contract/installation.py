@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from contract import connexion_internals, flask_internals
 from contract.serving import guards
+from contract.serving.access import Verifiers
 from contract.serving.capabilities import Capability
 from contract.serving.compiler import Around, Compiler, Extensions
 from contract.serving.exceptions import ErrorMap, Exceptions
@@ -35,6 +36,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     enforce: bool = True,
     around: Sequence[Around] = (),
     capabilities: Sequence[Capability] = (),
+    verifiers: Verifiers | None = None,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
@@ -43,8 +45,9 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
     operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` code around the handlers of those that declare a header or have unsafe methods. `connexion_options`
-    are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    `capabilities` code around the handlers of those that declare a header or have unsafe methods. `verifiers` verify
+    the credentials of security schemes, by name; Connexion does that for the others. `connexion_options` are for
+    Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -55,7 +58,9 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     headers = [each.header for each in capabilities if each.header is not None]
     functions, faults = resolve_handlers(_operations(found), document, handlers, headers)
     runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
-    compiler = Compiler(document, runtime, Extensions(around, capabilities, options["security_map"]), enforce=enforce)
+    compiler = Compiler(
+        document, runtime, Extensions(around, capabilities, options["security_map"], verifiers or {}), enforce=enforce
+    )
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:
         raise document.error("The contract and the handlers do not fit together:", faults)

@@ -33,6 +33,23 @@ idempotency_responses = Table(
     sqlite_autoincrement=True,
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", columns.integer(), primary_key=True),
+    Column("name", columns.text(100), nullable=False),
+    Column("scopes", columns.text(1000), nullable=False),  # separated by spaces (RFC 6749 §3.3)
+    Column("digest", LargeBinary, nullable=False),
+    Column("hint", columns.text(20), nullable=False),
+    Column("created_at", columns.text(27), nullable=False),
+    Column("expires_at", columns.text(27)),
+    Column("revoked_at", columns.text(27)),
+    Column("last_used_at", columns.text(27)),
+    Index("api_keys_by_digest", "digest", unique=True),
+    Index("api_keys_by_name", "name"),
+    sqlite_autoincrement=True,
+)
+
 audit_log = Table(
     "audit_log",
     metadata,

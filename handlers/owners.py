@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from contract.principals import principal
+from contract import principal
 
 EXTENSION = "owners"
 NOBODY = ""

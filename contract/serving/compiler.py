@@ -1,6 +1,7 @@
 """Compiles a contract: every operation, once, when the service starts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from contract import connexion_internals
@@ -9,6 +10,7 @@ from contract.media_types import Accept
 from contract.requests.bodies import Body
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
+from contract.serving.access import Guard, Verifiers
 from contract.serving.capabilities import Capabilities, Capability
 from contract.serving.forwarding import ForwardedOperation
 from contract.serving.operation import CompiledOperation, Parts, Runtime
@@ -16,6 +18,7 @@ from contract.serving.request import Interceptor, Target
 from contract.spec.document import Document, Uncompilable
 from contract.spec.operations import Operation, Route
 from contract.spec.schemas import Schemas
+from contract.spec.security import requirement
 
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
@@ -29,6 +32,7 @@ class Extensions(NamedTuple):
     around: Sequence[Around] = ()
     capabilities: Sequence[Capability] = ()
     security_map: Any = None
+    verifiers: Verifiers = MappingProxyType({})
 
 
 class Compiler:
@@ -82,15 +86,25 @@ class Compiler:
         capabilities = Capabilities(self._extensions.capabilities, operation)
         if fault := capabilities.fault(handler):
             raise Uncompilable(fault)
+        guard = self._guard(operation)
         if operation.uses_connexion:
             forwarded = ForwardedOperation(operation, frozenset(route.operations), interceptors)
             self.forwarded.append(forwarded)
             return forwarded
         return CompiledOperation(
-            handler, self._parts(operation, route, handler, capabilities), self._runtime, interceptors
+            handler, self._parts(operation, route, handler, capabilities, guard), self._runtime, interceptors
         )
 
-    def _parts(self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities) -> Parts:
+    def _guard(self, operation: Operation) -> Guard | None:
+        """Return what checks the credentials, where a verifier of the application does."""
+        required = requirement(self._document, operation, self._extensions.verifiers)
+        if required is None:
+            return None
+        return Guard(required, self._extensions.verifiers, self._document["info"]["title"])
+
+    def _parts(
+        self, operation: Operation, route: Route, handler: Handler, capabilities: Capabilities, guard: Guard | None
+    ) -> Parts:
         connexion_operation = connexion_internals.context_operation(operation, self._document, handler)
         return Parts(
             parameters=Parameters(
@@ -104,7 +118,10 @@ class Compiler:
             encoder=Encoder(operation, self._document, self._responses, enforce=self._enforce),
             accept=Accept(operation.response_media_types),
             connexion_operation=connexion_operation,
-            authenticate=connexion_internals.authentication(connexion_operation, self._extensions.security_map),
+            guard=guard,
+            authenticate=None
+            if guard
+            else connexion_internals.authentication(connexion_operation, self._extensions.security_map),
             is_safe=operation.is_safe,
             capabilities=capabilities,
         )

@@ -17,6 +17,7 @@ from contract.requests.bodies import Body, check_length, limited, read_body, rep
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
 from contract.responses.response import Response
+from contract.serving.access import Guard
 from contract.serving.capabilities import Capabilities
 from contract.serving.exceptions import Exceptions
 from contract.serving.request import Interceptor, Request, Target, around
@@ -38,6 +39,7 @@ class Parts:
     encoder: Encoder
     accept: Accept
     connexion_operation: Any
+    guard: Guard | None
     authenticate: connexion_internals.Authenticate | None
     is_safe: bool
     capabilities: Capabilities
@@ -62,6 +64,9 @@ class CompiledOperation(Target):
 
     def __init__(self, handler: Handler, parts: Parts, runtime: Runtime, interceptors: Sequence[Interceptor]) -> None:
         self.header_names = _ALWAYS_READ | parts.parameters.header_names
+        self._guard = parts.guard
+        if parts.guard is not None:
+            self.header_names |= parts.guard.header_names
         self._handler = handler
         self._is_async = inspect.iscoroutinefunction(handler)
         self._run = runtime.run if parts.is_safe else runtime.run_unsafe
@@ -80,6 +85,8 @@ class CompiledOperation(Target):
 
     async def _respond(self, request: Request) -> Response:
         """Serve a request. Raise `Problem` for what the contract does not allow."""
+        if self._guard is not None:
+            await self._guard.check(request)
         headers = request.headers
         if b"accept" in headers:
             self._accept.check(headers[b"accept"])

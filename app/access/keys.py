@@ -1,0 +1,134 @@
+"""API keys: how they are made, and how a request's key is verified."""
+
+import asyncio
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from app.access.attempts import Attempts
+from contract import Principal, RejectedError, Request
+from db import api_keys
+from db.api_keys import ApiKey
+from db.engine import Database
+from db.errors import DatabaseError
+from db.resources import timestamp
+
+logger = logging.getLogger(__name__)
+PREFIX = "items_key_"
+"""What every key begins with, so that scanners for secrets, and people, see what it is."""
+_KEY = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}", re.ASCII)
+_SHOWN = len(PREFIX) + 4
+_SECONDS_VALID = 0.5
+"""For how long a worker does not ask the database again: a revoked key is refused within a second."""
+_MOST_REMEMBERED = 10_000
+_SECONDS_BETWEEN_NOTES = 60
+_INVALID = "The API key is not valid."
+
+
+def new_key() -> str:
+    """Return a new key with 256 random bits."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def digest(secret: bytes, key: str) -> bytes:
+    """Return the keyed hash of a key. It needs no salt and no slow function: a key cannot be guessed."""
+    return hmac.digest(secret, key.encode("utf-8", "surrogateescape"), "sha256")
+
+
+def hint(key: str) -> str:
+    """Return the beginning of a key, by which its owner recognizes it."""
+    return key[:_SHOWN]
+
+
+class _Known:
+    """A key that was verified, and until when (by the monotonic clock) the database need not be asked again."""
+
+    __slots__ = ("id", "principal", "until")
+
+    def __init__(self, key_id: int, principal: Principal, until: float) -> None:
+        self.id = key_id
+        self.principal = principal
+        self.until = until
+
+
+class ApiKeys:
+    """The verifier of the scheme. A key that it knows costs a hash and two look-ups in dictionaries.
+
+    It remembers hashes, not keys: to look up a hash takes no time that a client could learn a key from.
+    """
+
+    def __init__(self, database: Database, secret: Callable[[], bytes], attempts: Attempts) -> None:
+        self._database = database
+        self._read_secret = secret
+        self._secret = b""
+        self._attempts = attempts
+        self._known: dict[bytes, _Known] = {}
+        self._used: dict[int, float] = {}
+
+    async def verify(self, credential: str, request: Request) -> Principal:
+        """Return the principal of a key. Raise `RejectedError`, or `Problem` 429 after too many failures."""
+        if not self._secret:
+            self._secret = self._read_secret()
+        hashed = digest(self._secret, credential)
+        known = self._known.get(hashed)
+        if known is None or known.until <= time.monotonic():
+            known = await self._look_up(credential, hashed, request)
+        self._used[known.id] = time.time()
+        return known.principal
+
+    async def _look_up(self, credential: str, hashed: bytes, request: Request) -> _Known:
+        """Ask the database. A key that was valid a moment ago is not counted as an attempt to guess."""
+        is_new = self._known.pop(hashed, None) is None
+        if is_new:
+            self._attempts.require_few(request.scope)
+        row = await self._find(hashed) if _KEY.fullmatch(credential) else None
+        if row is None or not hmac.compare_digest(row.digest, hashed) or not is_valid(row, datetime.now(UTC)):
+            self._attempts.note_failure(request.scope)
+            raise RejectedError(_INVALID)
+        if len(self._known) >= _MOST_REMEMBERED:
+            del self._known[next(iter(self._known))]  # the one that was asked for least recently
+        until = time.monotonic() + _SECONDS_VALID
+        known = self._known[hashed] = _Known(row.id, Principal(f"key:{row.name}", frozenset(row.scopes.split())), until)
+        return known
+
+    async def _find(self, hashed: bytes) -> ApiKey | None:
+        def find() -> ApiKey | None:
+            with self._database.read() as connection:
+                return api_keys.find(connection, hashed)
+
+        run: Any = self._database.run_read
+        found: ApiKey | None = await run(find) if run else find()
+        return found
+
+    async def note_uses(self) -> None:
+        """Store when keys were used last, once a minute, as long as the service runs."""
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_NOTES)
+            await self.store_uses()
+
+    async def store_uses(self) -> None:
+        """Store when keys were used last, as far as this process knows."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        times = {key_id: timestamp(datetime.fromtimestamp(at, UTC)) for key_id, at in used.items()}
+
+        def store() -> None:
+            with self._database.write() as connection:
+                api_keys.note_use(connection, times)
+
+        try:
+            await self._database.run(store)
+        except DatabaseError as error:
+            self._used = used | self._used
+            logger.warning("When keys were used last could not be stored: %r", error)
+
+
+def is_valid(key: ApiKey, now: datetime) -> bool:
+    """Return whether a key is neither revoked nor expired."""
+    return key.revoked_at is None and (key.expires_at is None or timestamp(now) < key.expires_at)

@@ -1,0 +1,135 @@
+"""Access: who sends a request, and whether they may send it. The contract declares it; an application verifies it."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from contract.problems import Problem
+from contract.serving.request import Request
+from contract.spec.security import Requirement, Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who sends a request, and the scopes that they have."""
+
+    id: str
+    scopes: frozenset[str]
+
+
+class RejectedError(Exception):
+    """The credential is not valid. The message is a sentence for the client."""
+
+
+class Verifier(Protocol):
+    """Verifies the credentials of one security scheme."""
+
+    async def verify(self, credential: str, request: Request) -> Principal:
+        """Return whose credential it is. Raise `RejectedError`, or `Problem` for another response than 401."""
+
+
+Verifiers = Mapping[str, Verifier]
+"""By the name of the security scheme."""
+_current: ContextVar[Principal | None] = ContextVar("principal", default=None)
+
+
+def principal() -> Principal | None:
+    """Return who sends the present request; None if its operation has no security.
+
+    A context variable, so it is right on the thread of a handler, and in a group of writes: each runs in the context of
+    its own request.
+    """
+    return _current.get()
+
+
+class _Method(NamedTuple):
+    scheme: Scheme
+    header: bytes
+    verifier: Verifier
+
+
+class Guard:
+    """Checks the requests to one operation, before anything else of them is read."""
+
+    def __init__(self, requirement: Requirement, verifiers: Verifiers, realm: str) -> None:
+        self.header_names = frozenset(scheme.header.lower().encode() for scheme in requirement.schemes)
+        self._methods = [
+            _Method(scheme, scheme.header.lower().encode(), verifiers[scheme.name]) for scheme in requirement.schemes
+        ]
+        self._scopes = requirement.scopes
+        self._is_optional = requirement.is_optional
+        self._challenges = Challenges(requirement, realm)
+
+    async def check(self, request: Request) -> None:
+        """Note the principal of a request. Raise `Problem` 401, 403, or 400 for more than one credential."""
+        found: tuple[_Method, str] | None = None
+        for method in self._methods:
+            credential = request.headers.get(method.header)
+            if credential is not None and method.scheme.is_bearer:
+                credential = _bearer_token(credential)
+            if credential is not None:
+                if found is not None:
+                    raise self._challenges.several()
+                found = method, credential
+        if found is None:
+            if self._is_optional:
+                return
+            raise self._challenges.missing()
+        method, credential = found
+        try:
+            sender = await method.verifier.verify(credential, request)
+        except RejectedError as error:
+            raise self._challenges.invalid(method.scheme, str(error)) from None
+        if not self._scopes <= sender.scopes:
+            raise self._challenges.forbidden(method.scheme, self._scopes - sender.scopes)
+        _current.set(sender)
+
+
+class Challenges:
+    """The problems of one operation, with `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3)."""
+
+    def __init__(self, requirement: Requirement, realm: str) -> None:
+        self._schemes = requirement.schemes
+        self._realm = "".join(c for c in realm if " " <= c <= "~" and c not in '"\\')
+        self._scope = " ".join(sorted(requirement.scopes))
+
+    def missing(self) -> Problem:
+        """Return the 401 for a request without a credential; it has no error code (RFC 6750 §3.1)."""
+        ways = " or ".join(_way(scheme) for scheme in self._schemes)
+        return Problem(401, f"This operation needs {ways}.", headers=self._challenge())
+
+    def invalid(self, scheme: Scheme, reason: str) -> Problem:
+        """Return the 401 for a credential that is not valid."""
+        return Problem(401, reason, headers=self._challenge(scheme, 'error="invalid_token"'))
+
+    def forbidden(self, scheme: Scheme, missing: frozenset[str]) -> Problem:
+        """Return the 403 for a principal without all scopes."""
+        names = ", ".join(sorted(missing))
+        error = f'error="insufficient_scope", scope="{self._scope}"'
+        return Problem(403, f"The credential does not have the scope {names}.", headers=self._challenge(scheme, error))
+
+    def several(self) -> Problem:
+        """Return the 400 for two credentials: which one counts would be a guess (RFC 6750 §2)."""
+        headers = " and ".join(scheme.header for scheme in self._schemes)
+        return Problem(400, f"Send one credential, not {headers}.", headers=self._challenge())
+
+    def _challenge(self, failed: Scheme | None = None, error: str = "") -> dict[str, str]:
+        """Return the header with the challenges of all schemes; the error is with that of the scheme that failed."""
+        challenges = []
+        for scheme in self._schemes:
+            challenge = f'Bearer realm="{self._realm}"'
+            if not scheme.is_bearer:
+                challenge = f'ApiKey realm="{self._realm}", header="{scheme.header}"'
+            challenges.append(f"{challenge}, {error}" if scheme == failed and error else challenge)
+        return {"WWW-Authenticate": ", ".join(challenges)}
+
+
+def _bearer_token(credentials: str) -> str | None:
+    """Return the token of `Authorization: Bearer …`; None if that has another scheme (RFC 9110 §11.4)."""
+    scheme, _, token = credentials.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _way(scheme: Scheme) -> str:
+    return "a bearer token in Authorization" if scheme.is_bearer else f"an API key in {scheme.header}"
