@@ -8,7 +8,7 @@ from typing import Any
 from app.drain import refuse_new_connections
 from app.logs import configuration, log_prints
 from app.settings import Settings, SettingsError
-from app.start import StartError, create_database, merge_wal, welcome
+from app.start import StartError, check_access, create_database, merge_wal, welcome
 
 log_prints()
 try:
@@ -17,9 +17,10 @@ except SettingsError as error:
     sys.exit(f"The service cannot start. {error}")
 
 
-def on_starting(_server: Any) -> None:
-    """Create or migrate the database before the first worker starts, also with `gunicorn app:app`."""
+def on_starting(server: Any) -> None:
+    """Check access, and create or migrate the database, before the first worker starts, also with `gunicorn app:app`."""
     try:
+        check_access(_settings.access, server.address)
         create_database(_settings.database_url)
     except StartError as error:
         sys.exit(f"The service cannot start. {error}")

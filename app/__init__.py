@@ -11,7 +11,6 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
@@ -19,13 +18,17 @@ from connexion import FlaskApp
 
 import contract
 from app import specification as contracts
-from app.access.attempts import Attempts
+from app.access import Access
 from app.access.commands import key_commands
+<<<<<<< HEAD
 from app.access.keys import ApiKeys
 from app.access.secret import read_secret
 from app.access.tokens import NoTokens
 from app.audit import AuditLog
+=======
+>>>>>>> h-access
 from app.commands import database_commands
+from app.cors import cors
 from app.dry_run import DryRun
 from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
@@ -48,6 +51,7 @@ def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
     database = Database(settings.database_url, settings.write_timeout)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
+<<<<<<< HEAD
     is_secured = settings.access == "secured"
     audit_log = AuditLog(database, timedelta(days=settings.audit_days))
     api_keys = ApiKeys(database, partial(read_secret, settings.keys_secret_file), Attempts())
@@ -58,9 +62,16 @@ def create_app(settings: Settings) -> FlaskApp:
     if is_secured:
         application.app.extensions[OWNERS] = True
     specification = contracts.load(secured=is_secured)
+=======
+    access = Access(settings, database)
+    lifespan = _lifespan(database, [keys.remove_old_responses, *access.background])
+    application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
+    application.app.extensions[EXTENSION] = database
+    specification = contracts.load(secured=access.is_secured)
+>>>>>>> h-access
     application.app.cli.add_command(database_commands(settings.database_url))
     application.app.cli.add_command(key_commands(settings))
-    add_pages(application.app, contracts.source(specification, secured=is_secured), specification)
+    add_pages(application.app, contracts.source(specification, secured=access.is_secured), specification)
     contract.install(
         application,
         specification,
@@ -69,8 +80,14 @@ def create_app(settings: Settings) -> FlaskApp:
         run=database.run_read,
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
+<<<<<<< HEAD
         capabilities=[DryRun(database), keys, *([audit_log] if is_secured else [])],
         verifiers={"ApiKey": api_keys, "BearerToken": NoTokens()} if is_secured else {},
+=======
+        capabilities=[DryRun(database), keys],
+        verifiers=access.verifiers,
+        outside=cors(settings.cors_origins, specification),
+>>>>>>> h-access
     )
     return application
 

@@ -44,7 +44,7 @@ class Server(WSGIApplication):  # type: ignore[misc]  # Gunicorn has no types
         try:
             settings = Settings.from_environ()
             configure(settings.log_level, settings.log_format)
-            check(self.cfg, settings.database_url)
+            check(self.cfg, settings)
         except StartError as error:
             sys.exit(f"The service cannot start. {error}")
         super().run()

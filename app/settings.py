@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_FORMATS = ("text", "json")
+TOKEN_ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"),
+    *("HS256", "HS384", "HS512"),
+)
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -96,6 +101,38 @@ def _optional(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: parse(text) if text else ""
 
 
+def _algorithm(text: str) -> str:
+    if text and text not in TOKEN_ALGORITHMS:
+        raise ValueError(f"must be one of: {', '.join(TOKEN_ALGORITHMS)}")
+    return text
+
+
+def _key_set(text: str) -> str:
+    """Accept a file, or a URL that nobody between can change the response of."""
+    if "://" not in text:
+        return text
+    url = urlsplit(text)
+    if not url.hostname or (url.scheme != "https" and (url.scheme != "http" or not is_loopback(url.hostname))):
+        raise ValueError("must be a file, or a URL with https://")
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach the host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip().lower() for origin in text.split(",")) if text else ()
+    for origin in origins:
+        if not re.fullmatch(r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", origin):
+            raise ValueError("must be a list of origins, separated by commas, such as https://app.example.com")
+    return origins
+
+
 def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
@@ -160,6 +197,28 @@ class Settings:
         Path,
         "The file with the secret that API keys are hashed with. The first start or command that needs it creates it.",
     )
+    jwt_jwks: str = _setting(
+        "",
+        _key_set,
+        "The public keys of the issuer whose tokens are accepted: a file with a key set (JWKS), or its URL.",
+    )
+    jwt_secret_file: str = _setting(
+        "", str, "In place of `JWT_JWKS`: a file with a secret that the issuer has, too; at least 32 bytes."
+    )
+    jwt_issuer: str = _setting("", str, "The issuer (`iss`) that a token must have.")
+    jwt_audience: str = _setting("", str, "The audience (`aud`) that a token must have.")
+    jwt_algorithm: str = _setting(
+        "",
+        _algorithm,
+        "The only algorithm of signatures that is accepted. Empty means `RS256` with `JWT_JWKS`, and `HS256` with "
+        "`JWT_SECRET_FILE`.",
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "",
+        _origins,
+        "The origins whose pages may call the service from a browser, separated by commas. Empty means none but its "
+        "own.",
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         "",
         _host_names,
@@ -192,4 +251,29 @@ class Settings:
                     wrong.append(f"  - {setting.name.upper()} {error}; it is {_without_password(text)!r}")
         if wrong:
             raise SettingsError("These settings are invalid:\n" + "\n".join(wrong))
-        return cls(**values)
+        settings = cls(**values)
+        if faults := settings._token_faults():
+            raise SettingsError("These settings do not fit together:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        return settings
+
+    @property
+    def accepts_tokens(self) -> bool:
+        """Whether there is an issuer whose tokens are accepted."""
+        return bool(self.jwt_jwks or self.jwt_secret_file)
+
+    @property
+    def token_algorithm(self) -> str:
+        """The only algorithm of signatures that is accepted."""
+        return self.jwt_algorithm or ("HS256" if self.jwt_secret_file else "RS256")
+
+    def _token_faults(self) -> list[str]:
+        """Return why tokens could not be verified: a token without an issuer or an audience could be for anyone."""
+        names = ("jwt_issuer", "jwt_audience", "jwt_algorithm")
+        if not self.accepts_tokens:
+            return [f"{name.upper()} needs JWT_JWKS or JWT_SECRET_FILE" for name in names if getattr(self, name)]
+        faults = [f"{name.upper()} is required to accept tokens" for name in names[:2] if not getattr(self, name)]
+        if self.jwt_jwks and self.jwt_secret_file:
+            faults.append("JWT_JWKS and JWT_SECRET_FILE exclude each other")
+        elif self.token_algorithm.startswith("HS") is not bool(self.jwt_secret_file):
+            faults.append(f"JWT_ALGORITHM is {self.token_algorithm}, which is not for that kind of key")
+        return faults

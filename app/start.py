@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.settings import Settings, is_loopback
 from db.copies import DamagedError
 from db.engine import Database
 from db.errors import DatabaseError
@@ -28,8 +29,8 @@ class StartError(Exception):
     """The service cannot start with these settings on this machine. The message says why and what to do."""
 
 
-def check(cfg: Any, database_url: URL) -> None:
-    """Check the files, the port and the database, and create its tables. Raise `StartError`.
+def check(cfg: Any, settings: Settings) -> None:
+    """Check the files, the port, access and the database, and create its tables. Raise `StartError`.
 
     `cfg` is Gunicorn's configuration, because its command line and `GUNICORN_CMD_ARGS` override the settings.
     """
@@ -43,7 +44,35 @@ def check(cfg: Any, database_url: URL) -> None:
     inherited = {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys()
     for listen in () if inherited or cfg.reuse_port else cfg.address:
         _check_listen(listen)
-    create_database(database_url)
+    check_access(settings.access, cfg.address)
+    create_database(settings.database_url)
+
+
+def check_access(access: str, listens: Iterable[Any]) -> None:
+    """Check that who serves other machines has decided who may send requests. Raise `StartError`."""
+    if access:
+        return
+    for listen in listens:
+        host = _host(listen)
+        if host is not None and not is_loopback(host):
+            raise StartError(
+                f"Other machines can reach {host}, and ACCESS is not set. ACCESS=secured serves who has an API key or a "
+                "token, ACCESS=open serves everyone; see docs/access.md."
+            )
+
+
+def _host(listen: Any) -> str | None:
+    """Return the host that Gunicorn will listen on; None for a Unix socket, or for a number that is no open socket."""
+    if isinstance(listen, tuple):
+        return str(listen[0])
+    if isinstance(listen, str):
+        return None
+    try:
+        with socket.socket(fileno=os.dup(listen)) as opened:
+            name = opened.getsockname()
+    except OSError:
+        return None
+    return str(name[0]) if isinstance(name, tuple) else None
 
 
 def _check_listen(listen: Any) -> None:

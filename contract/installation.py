@@ -23,6 +23,7 @@ from contract.spec.operations import DEFAULT_BODY_LIMIT, Operation, Route, base_
 from contract.spec.resolver import resolve_handlers
 
 Handler = Callable[..., Any]
+Outside = Callable[[ASGIApp], ASGIApp]
 
 
 def install(  # noqa: PLR0913 -- each is a decision of the application
@@ -37,6 +38,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     around: Sequence[Around] = (),
     capabilities: Sequence[Capability] = (),
     verifiers: Verifiers | None = None,
+    outside: Outside | None = None,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
@@ -46,8 +48,9 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
     `capabilities` code around the handlers of those that declare a header or have unsafe methods. `verifiers` verify
-    the credentials of security schemes, by name; Connexion does that for the others. `connexion_options` are for
-    Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    the credentials of security schemes, by name; Connexion does that for the others. `outside` makes an application
+    around all that is served, pages too, such as CORS. `connexion_options` are for Connexion's `add_api()`;
+    `pythonic_params` and `security_map` concern every operation.
 
     Raise `ContractError`, which lists everything that does not fit.
     """
@@ -67,7 +70,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     if compiler.forwarded:
         _add_forwarded(application, _forwarded(document, found), functions, options)
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime))
+    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime, outside))
     guards.refuse_additions(application)
 
 
@@ -94,14 +97,14 @@ def _runtime(
 
 
 def _outermost(
-    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime
-) -> Callable[[ASGIApp], ContractMiddleware]:
+    application: FlaskApp, compiler: Compiler, router: Router, runtime: Runtime, outside: Outside | None
+) -> Callable[[ASGIApp], ASGIApp]:
     """Return what makes the outermost middleware out of Connexion's."""
 
-    def make(connexion: ASGIApp) -> ContractMiddleware:
+    def make(connexion: ASGIApp) -> ASGIApp:
         for operation in compiler.forwarded:
             operation.app = connexion
-        return ContractMiddleware(
+        served = ContractMiddleware(
             connexion,
             router=router,
             pages=connexion_internals.flask_asgi_app(application),
@@ -109,6 +112,7 @@ def _outermost(
             body_limit=runtime.body_limit,
             check_start=lambda: guards.check_flask(application),
         )
+        return served if outside is None else outside(served)
 
     return make
 
