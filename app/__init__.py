@@ -11,6 +11,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")  # Connexion's import of it
@@ -20,13 +21,8 @@ import contract
 from app import specification as contracts
 from app.access import Access
 from app.access.commands import key_commands
-<<<<<<< HEAD
-from app.access.keys import ApiKeys
-from app.access.secret import read_secret
-from app.access.tokens import NoTokens
+from app.access.owner_commands import owner_commands
 from app.audit import AuditLog
-=======
->>>>>>> h-access
 from app.commands import database_commands
 from app.cors import cors
 from app.dry_run import DryRun
@@ -51,26 +47,17 @@ def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
     database = Database(settings.database_url, settings.write_timeout)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
-<<<<<<< HEAD
-    is_secured = settings.access == "secured"
-    audit_log = AuditLog(database, timedelta(days=settings.audit_days))
-    api_keys = ApiKeys(database, partial(read_secret, settings.keys_secret_file), Attempts())
-    removal = partial(remove_old_rows, database, [keys, *([audit_log] if is_secured else [])])
-    lifespan = _lifespan(database, [removal, *([api_keys.note_uses] if is_secured else [])])
-    application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
-    application.app.extensions[EXTENSION] = database
-    if is_secured:
-        application.app.extensions[OWNERS] = True
-    specification = contracts.load(secured=is_secured)
-=======
     access = Access(settings, database)
-    lifespan = _lifespan(database, [keys.remove_old_responses, *access.background])
+    audit_log = [AuditLog(database, timedelta(days=settings.audit_days))] if access.is_secured else []
+    removal = partial(remove_old_rows, database, [keys, *audit_log])
+    lifespan = _lifespan(database, [removal, *access.background])
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
+    application.app.extensions[OWNERS] = access.is_secured
     specification = contracts.load(secured=access.is_secured)
->>>>>>> h-access
     application.app.cli.add_command(database_commands(settings.database_url))
     application.app.cli.add_command(key_commands(settings))
+    application.app.cli.add_command(owner_commands(settings.database_url))
     add_pages(application.app, contracts.source(specification, secured=access.is_secured), specification)
     contract.install(
         application,
@@ -80,14 +67,9 @@ def create_app(settings: Settings) -> FlaskApp:
         run=database.run_read,
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
-<<<<<<< HEAD
-        capabilities=[DryRun(database), keys, *([audit_log] if is_secured else [])],
-        verifiers={"ApiKey": api_keys, "BearerToken": NoTokens()} if is_secured else {},
-=======
-        capabilities=[DryRun(database), keys],
+        capabilities=[DryRun(database), keys, *audit_log],
         verifiers=access.verifiers,
         outside=cors(settings.cors_origins, specification),
->>>>>>> h-access
     )
     return application
 

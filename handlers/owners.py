@@ -5,6 +5,7 @@ from flask import current_app
 from contract import principal
 
 EXTENSION = "owners"
+"""Whether rows have owners."""
 NOBODY = ""
 """The owner of what requests without a principal create, while rows have owners. No principal has this id."""
 
@@ -14,4 +15,4 @@ def owner() -> str | None:
     present = principal()
     if present is not None:
         return present.id
-    return NOBODY if EXTENSION in current_app.extensions else None
+    return NOBODY if current_app.extensions.get(EXTENSION) else None
