@@ -44,6 +44,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
+    KEYS_SECRET_FILE=/data/keys.secret \
     PORT=8000
 # A new volume copies the owner of its folder from the first container.
 RUN install -d -o 10001 -g 10001 /data /run/web

@@ -18,9 +18,12 @@ except SettingsError as error:
 
 
 def on_starting(server: Any) -> None:
-    """Check access, and create or migrate the database, before the first worker starts, also with `gunicorn app:app`."""
+    """Check access, and create or migrate the database, before the first worker starts, also with `gunicorn app:app`.
+
+    `python -m app` has done it before.
+    """
     try:
-        check_access(_settings.access, server.address)
+        check_access(_settings.access, server.cfg.address)
         create_database(_settings.database_url)
     except StartError as error:
         sys.exit(f"The service cannot start. {error}")

@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.setting_values import algorithm, key_set, optional, origins
+
 ROOT = Path(__file__).resolve().parent.parent
 LOG_FORMATS = ("text", "json")
-TOKEN_ALGORITHMS = (
-    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"),
-    *("HS256", "HS384", "HS512"),
-)
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -97,42 +94,6 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def _optional(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    return lambda text: parse(text) if text else ""
-
-
-def _algorithm(text: str) -> str:
-    if text and text not in TOKEN_ALGORITHMS:
-        raise ValueError(f"must be one of: {', '.join(TOKEN_ALGORITHMS)}")
-    return text
-
-
-def _key_set(text: str) -> str:
-    """Accept a file, or a URL that nobody between can change the response of."""
-    if "://" not in text:
-        return text
-    url = urlsplit(text)
-    if not url.hostname or (url.scheme != "https" and (url.scheme != "http" or not is_loopback(url.hostname))):
-        raise ValueError("must be a file, or a URL with https://")
-    return text
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(origin.strip().lower() for origin in text.split(",")) if text else ()
-    for origin in origins:
-        if not re.fullmatch(r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", origin):
-            raise ValueError("must be a list of origins, separated by commas, such as https://app.example.com")
-    return origins
-
-
 def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
@@ -188,9 +149,9 @@ class Settings:
     )
     access: str = _setting(
         "",
-        _optional(_one_of("open", "secured")),
+        optional(_one_of("open", "secured")),
         "Who may send requests: everyone (`open`), or who has an API key or a token (`secured`; see "
-        "[access.md](access.md)). Empty means `open`, and stops a start on an address that other machines can reach.",
+        "[access.md](access.md)). Empty means `open`, and stops a start where other machines can reach the service.",
     )
     keys_secret_file: Path = _setting(
         f"{ROOT}/var/keys.secret",
@@ -199,7 +160,7 @@ class Settings:
     )
     jwt_jwks: str = _setting(
         "",
-        _key_set,
+        key_set,
         "The public keys of the issuer whose tokens are accepted: a file with a key set (JWKS), or its URL.",
     )
     jwt_secret_file: str = _setting(
@@ -209,13 +170,13 @@ class Settings:
     jwt_audience: str = _setting("", str, "The audience (`aud`) that a token must have.")
     jwt_algorithm: str = _setting(
         "",
-        _algorithm,
+        algorithm,
         "The only algorithm of signatures that is accepted. Empty means `RS256` with `JWT_JWKS`, and `HS256` with "
         "`JWT_SECRET_FILE`.",
     )
     cors_origins: tuple[str, ...] = _setting(
         "",
-        _origins,
+        origins,
         "The origins whose pages may call the service from a browser, separated by commas. Empty means none but its "
         "own.",
     )

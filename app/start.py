@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.settings import Settings, is_loopback
+from app.setting_values import is_loopback
+from app.settings import Settings
 from db.copies import DamagedError
 from db.engine import Database
 from db.errors import DatabaseError
@@ -56,8 +57,8 @@ def check_access(access: str, listens: Iterable[Any]) -> None:
         host = _host(listen)
         if host is not None and not is_loopback(host):
             raise StartError(
-                f"Other machines can reach {host}, and ACCESS is not set. ACCESS=secured serves who has an API key or a "
-                "token, ACCESS=open serves everyone; see docs/access.md."
+                f"Other machines can reach {host}, and ACCESS is not set. ACCESS=secured serves who has an API key or "
+                "a token, ACCESS=open serves everyone; see docs/access.md."
             )
 
 

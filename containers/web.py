@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python -IS
 """Starts the service in its container: on a socket that nginx finds, with the database of this stack.
 
-`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py db …` runs a command on that database.
-`web.py --check` is the health check.
+`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py db …`, `keys …` and `owners …` run a command on
+that database. `web.py --check` is the health check.
 
 The sockets are open before Gunicorn has loaded the application, so connections wait in the meantime. Nothing but
 Python's own library is imported, because that takes longer than the rest of this file.
@@ -30,7 +30,8 @@ def main() -> None:
         check(port)
         return
     os.environ["DATABASE_URL"] = database_url(POSTGRESQL)
-    if sys.argv[1:2] == ["db"]:
+    os.environ["ACCESS"] = access()
+    if sys.argv[1:2] in (["db"], ["keys"], ["owners"]):
         os.execvp("flask", ["flask", "--app", "app", *sys.argv[1:]])  # noqa: S606, S607 -- no shell; PATH is the image's
     bind = [f"--bind=fd://{number}" for number in (listen(port), listen_for_nginx(SOCKETS))]
     os.execvp(sys.argv[1], [*sys.argv[1:], *bind])  # noqa: S606 -- no shell is needed
@@ -52,6 +53,15 @@ def database_url(written: Path) -> str:
             f"or set DATABASE_URL={SQLITE}."
         )
     return written.read_text(encoding="utf-8").strip()
+
+
+def access() -> str:
+    """Return the setting; `open` without one if the stack is published for this machine only.
+
+    The container itself always listens on all its IP addresses. Empty stops the start there: see docs/access.md.
+    """
+    is_local = os.environ.get("HTTP_IP", "").startswith(("127.", "[::1]"))
+    return os.environ.get("ACCESS", "").strip() or ("open" if is_local else "")
 
 
 def listen(port: int) -> int:

@@ -16,6 +16,7 @@ from contract.serving.exceptions import ErrorMap, Exceptions
 from contract.serving.forwarding import guarded
 from contract.serving.middleware import ContractMiddleware
 from contract.serving.operation import Run, Runtime
+from contract.serving.request import Target
 from contract.serving.routing import Router
 from contract.spec.document import Document
 from contract.spec.loading import Contract, load
@@ -41,37 +42,44 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     outside: Outside | None = None,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Serve a contract: compile it, check the handlers, build the middlewares. Call it after everything else.
+    """Serve a contract: compile it, check the handlers, build the middlewares. Call it last. Raise `ContractError`.
 
     `contract` is a file, a document, or what `load()` returns; `handlers` the package with a module for each tag.
     `errors` says which exceptions have a problem of their own. Plain handlers are called by `run`, and those of
     operations with unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the event loop. Without
     `enforce`, a response that violates the contract is logged and sent. `around` is code around operations,
-    `capabilities` code around the handlers of those that declare a header or have unsafe methods. `verifiers` verify
-    the credentials of security schemes, by name; Connexion does that for the others. `outside` makes an application
-    around all that is served, pages too, such as CORS. `connexion_options` are for Connexion's `add_api()`;
-    `pythonic_params` and `security_map` concern every operation.
-
-    Raise `ContractError`, which lists everything that does not fit.
+    `capabilities` around the handlers of those that declare a header or have unsafe methods, `outside` around all that
+    is served. `verifiers` verify the credentials of security schemes, by name. `connexion_options` are for Connexion's
+    `add_api()`; `pythonic_params` and `security_map` concern every operation.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
-    headers = [each.header for each in capabilities if each.header is not None]
-    functions, faults = resolve_handlers(_operations(found), document, handlers, headers)
+    extensions = Extensions(around, capabilities, options["security_map"], verifiers or {})
     runtime = _runtime(application, document, errors or {}, run, run_unsafe or run)
-    compiler = Compiler(
-        document, runtime, Extensions(around, capabilities, options["security_map"], verifiers or {}), enforce=enforce
-    )
-    compiled, uncompilable = compiler.compile(found, functions)
-    if faults := [*faults, *uncompilable]:
-        raise document.error("The contract and the handlers do not fit together:", faults)
-    if compiler.forwarded:
-        _add_forwarded(application, _forwarded(document, found), functions, options)
+    compiler = Compiler(document, runtime, extensions, enforce=enforce)
+    functions, compiled = _compile(compiler, document, found, handlers, capabilities)
+    _add_forwarded(application, _forwarded(document, found), functions, options)
     flask_internals.prepare(application.app)
     connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime, outside))
     guards.refuse_additions(application)
+
+
+def _compile(
+    compiler: Compiler,
+    document: Contract,
+    found: Sequence[Route],
+    handlers: str,
+    capabilities: Sequence[Capability],
+) -> tuple[Mapping[str, Handler], list[tuple[Route, dict[str, Target]]]]:
+    """Return the handlers by operationId, and the compiled routes. Raise `ContractError`."""
+    headers = [capability.header for capability in capabilities if capability.header is not None]
+    functions, faults = resolve_handlers(_operations(found), document, handlers, headers)
+    compiled, uncompilable = compiler.compile(found, functions)
+    if faults := [*faults, *uncompilable]:
+        raise document.error("The contract and the handlers do not fit together:", faults)
+    return functions, compiled
 
 
 def _add_forwarded(
@@ -80,6 +88,8 @@ def _add_forwarded(
     functions: Mapping[str, Callable[..., Any]],
     options: dict[str, Any],
 ) -> None:
+    if not contract["paths"]:
+        return
     protected = {name: guarded(name, function) for name, function in functions.items()}
     connexion_internals.add_forwarded(application, contract, protected, **options)
 

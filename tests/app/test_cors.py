@@ -94,7 +94,7 @@ def test_without_the_setting_there_is_nothing_of_it(settings: Settings) -> None:
              "https://a.example,", "https://*.example", "https://user@a.example"],
 )  # fmt: skip
 def test_only_origins_are_allowed(text: str) -> None:
-    """A list is for origins that somebody has named."""
+    """A list is for origins that the setting names."""
     with pytest.raises(SettingsError, match="CORS_ORIGINS must be a list of origins"):
         Settings.from_environ({"CORS_ORIGINS": text})
 

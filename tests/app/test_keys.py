@@ -238,7 +238,7 @@ def test_a_damaged_secret_is_explained(application: FlaskApp, settings: Settings
 
 
 def test_too_many_failures_are_429(client: ContractClient, application: FlaskApp, clock: list[float]) -> None:
-    """They come back with time. A key that the worker knows goes on, from the same address."""
+    """They come back with time. A key that the worker knows goes on, from the same IP address."""
     key = create(application)
     assert client.get("/items", headers=as_(key)).status_code == 200
     statuses = [client.get("/items", headers=as_(f"guess-{n}")).status_code for n in range(attempts.FAILURES + 5)]
@@ -252,8 +252,8 @@ def test_too_many_failures_are_429(client: ContractClient, application: FlaskApp
 
 
 def test_what_is_remembered_of_failures_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address whose last failure is the oldest is forgotten."""
-    monkeypatch.setattr(attempts, "_MOST_ADDRESSES", 3)
+    """The client whose last failure is the oldest is forgotten."""
+    monkeypatch.setattr(attempts, "_MOST_CLIENTS", 3)
     found = attempts.Attempts()
     for number in range(5):
         found.note_failure({"client": (f"10.0.0.{number}", 1)})
@@ -261,7 +261,7 @@ def test_what_is_remembered_of_failures_is_bounded(monkeypatch: pytest.MonkeyPat
 
 
 def test_one_network_of_ipv6_is_one_client() -> None:
-    """A client has 2^64 addresses of IPv6."""
+    """A client has 2^64 IP addresses."""
     found = attempts.Attempts()
     for number in range(attempts.FAILURES):
         found.note_failure({"client": (f"2001:db8::{number:x}", 1)})
@@ -324,3 +324,16 @@ def test_the_served_contract_is_the_secured_one(client: ContractClient) -> None:
             assert operation.get("security", document["security"]) == (
                 [] if is_open else [{"ApiKey": []}, {"BearerToken": []}]
             )
+
+
+def test_an_idempotency_key_belongs_to_who_sent_it(client: ContractClient, application: FlaskApp) -> None:
+    """The same key of another principal is another key; a new API key of the same one changes nothing."""
+    alice, bob = create(application, "alice"), create(application, "bob")
+    again = run(application, "rotate", "alice").stdout.strip()
+
+    def post(key: str) -> tuple[int, str | None]:
+        headers = {**as_(key), "Idempotency-Key": "order-1"}
+        response = client.post("/items", json={"name": "Lamp"}, headers=headers)
+        return response.json()["id"], response.headers.get("Idempotency-Replayed")
+
+    assert [post(alice), post(bob), post(again)] == [(1, None), (2, None), (1, "true")]

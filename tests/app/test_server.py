@@ -14,8 +14,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.engine import make_url
 
-from app.settings import ROOT
-from app.start import StartError, check, check_port, create_database, merge_wal, welcome
+from app.settings import ROOT, Settings
+from app.start import StartError, check, check_access, check_port, create_database, merge_wal, welcome
 
 ANOTHER = "DATABASE_URL=sqlite:///FILE chooses another file."
 GUNICORN = "Gunicorn's settings are invalid: "
@@ -94,10 +94,44 @@ def test_standard_output_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     cfg = SimpleNamespace(**dict.fromkeys(names), accesslog="-", reuse_port=False)
     cfg.address = [("127.0.0.1", 0)]
     monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
-    check(cfg, make_url(f"sqlite:///{tmp_path}/items.db"))
+    settings = Settings.from_environ({"DATABASE_URL": f"sqlite:///{tmp_path}/items.db"})
+    check(cfg, settings)
     cfg.accesslog = f"{tmp_path}/log"
     with pytest.raises(StartError, match=r"^Gunicorn's setting accesslog is .*/log, which cannot be written\.$"):
-        check(cfg, make_url(f"sqlite:///{tmp_path}/items.db"))
+        check(cfg, settings)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104  # not bound to
+def test_other_machines_are_not_served_without_a_decision(host: str) -> None:
+    """A service that everyone can reach and change must be meant to be."""
+    with pytest.raises(StartError, match=rf"^Other machines can reach {host}, and ACCESS is not set\. ACCESS=secured"):
+        check_access("", [("127.0.0.1", 8000), (host, 8000)])
+    for access in ("open", "secured"):
+        check_access(access, [(host, 8000)])
+
+
+def test_this_machine_is_served_without_a_decision() -> None:
+    """Also over a Unix socket, and by a socket that another program has opened."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        check_access(
+            "", [("127.0.0.1", 1), ("::1", 1), ("127.8.9.1", 1), ("localhost", 1), "/a.sock", listener.fileno()]
+        )
+    check_access("", [listener.fileno()])
+
+
+def test_an_open_socket_counts_by_its_host() -> None:
+    """Such as one that a container's start has opened."""
+    with (
+        socket.create_server(("0.0.0.0", 0)) as listener,  # noqa: S104
+        pytest.raises(StartError, match=r"^Other machines can reach 0\.0\.0\.0"),
+    ):
+        check_access("", [listener.fileno()])
+
+
+def test_a_public_host_stops_the_start(tmp_path: Path) -> None:
+    """With one sentence, before anything is created."""
+    assert _start(tmp_path, HOST="0.0.0.0").startswith("Other machines can reach 0.0.0.0, and ACCESS is not set.")  # noqa: S104
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_without_rights(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,7 +212,7 @@ def test_what_is_remembered_is_bounded(verifier: tokens.Tokens, monkeypatch: pyt
 def test_failures_are_counted_before_signatures_are_verified(
     verifier: tokens.Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An address that has failed too often costs nothing more."""
+    """A client that has failed too often costs nothing more."""
     for number in range(20):
         refused(verifier, f"a.b.{number}")
     monkeypatch.setattr(jwt, "get_unverified_header", None)

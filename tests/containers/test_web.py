@@ -124,3 +124,23 @@ def test_a_command_on_the_database_needs_no_socket(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "containers.web", "db", "backup", "/data/backup.db"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "sqlite:////data/other.db --app app db backup /data/backup.db\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "published", "expected"),
+    [
+        ("", "127.0.0.1", "open"),
+        ("", "[::1]", "open"),
+        ("", "0.0.0.0", ""),  # noqa: S104  # not bound to
+        ("", "", ""),
+        ("secured", "127.0.0.1", "secured"),
+        ("open", "0.0.0.0", "open"),  # noqa: S104  # not bound to
+    ],
+)
+def test_access_is_open_without_a_decision_only_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, setting: str, published: str, expected: str
+) -> None:
+    """Empty stops the start of the service, because the container listens on all its IP addresses."""
+    monkeypatch.setenv("ACCESS", setting)
+    monkeypatch.setenv("HTTP_IP", published)
+    assert web.access() == expected

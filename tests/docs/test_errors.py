@@ -9,6 +9,7 @@ from gunicorn.asgi import protocol
 
 from app import connections, http_guard
 from app.settings import ROOT
+from app.specification import load
 from contract.problems import Problem
 from db.errors import POSTGRESQL, SQLITE
 from tests.docs.markdown import read, spans, table
@@ -16,6 +17,8 @@ from tests.support import PROBLEM, operations, resolve, specification
 
 PACKAGES = ("app", "contract", "db", "handlers")
 COMPONENTS = specification()["components"]
+SECURED = load(secured=True)["components"]["responses"]
+"""The responses with `ACCESS=secured`."""
 NOT_SENT = {426: "app/worker.py serves a request for a WebSocket as plain HTTP"}
 
 
@@ -83,6 +86,7 @@ def test_the_contract_documents_the_headers_of_the_table() -> None:
         for operation in operations()
         for status, response in operation.definition["responses"].items()
     }
+    responses |= {"401": SECURED["Unauthorized"], "403": SECURED["Forbidden"]}
     for status, (_, _, headers) in _rows().items():
         assert headers <= responses.get(str(status), responses["default"])["headers"].keys(), status
 
@@ -95,4 +99,4 @@ def test_the_default_response_has_an_example_of_every_status_that_it_names() -> 
     assert named == {status for status in examples if status < 500}
     assert {*examples} <= _rows().keys()
     listed = {int(s) for o in operations() for s in o.definition["responses"] if s != "default"}
-    assert _rows().keys() - listed - {*examples} == {403, 421, 501, 505}
+    assert _rows().keys() - listed - {*examples} == {401, 403, 421, 501, 505}

@@ -9,6 +9,7 @@ FOLLOWED = {
     "README.md": "tests/docs/test_examples.py",
     "ARCHITECTURE.md": "tests/e2e/test_server.py",
     "CONTRIBUTING.md": ".ci/run",
+    "docs/access.md": "tests/docs/test_access.py",
     "docs/backup.md": "tests/docs/test_backup.py",
     "docs/compose.md": "tests/e2e/stack.py",
     "docs/conformance.md": "tests/e2e/test_conformance.py",

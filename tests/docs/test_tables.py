@@ -34,7 +34,7 @@ def test_every_database_error_is_in_the_table_with_its_response() -> None:
 
 def test_the_variables_of_compose_are_in_the_table() -> None:
     """The table has the variables of `docker-compose.yml` with their defaults."""
-    variables = re.findall(r"^(?!\s*#).*\$\{(\w+):-(\w*)\}", read("docker-compose.yml"), re.MULTILINE)
+    variables = re.findall(r"^(?!\s*#).*\$\{(\w+):-([\w.]*)\}", read("docker-compose.yml"), re.MULTILINE)
     rows = table(read("docs/compose.md"), "Variables")
     assert {(spans(name)[0], "".join(spans(default))) for name, default, _ in rows} == set(variables)
 

@@ -80,9 +80,9 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
 
 
 def test_only_nginx_is_published() -> None:
-    """The port is 80 by default and HTTP_PORT otherwise, and nginx is not replaced together with the service."""
+    """By default on port 80, for this machine only. nginx is not replaced together with the service."""
     web, nginx = COMPOSE["services"]["web"], COMPOSE["services"]["nginx"]
-    assert ("ports" in web, nginx["ports"]) == (False, ["${HTTP_PORT:-80}:8080"])
+    assert ("ports" in web, nginx["ports"]) == (False, ["${HTTP_IP:-127.0.0.1}:${HTTP_PORT:-80}:8080"])
     assert "depends_on" not in nginx
     assert "ports" not in COMPOSE["services"]["postgres"]
 
@@ -123,6 +123,6 @@ def test_postgresql_is_only_in_its_profile_and_without_a_password() -> None:
 
 
 def test_the_compose_file_sets_only_known_variables() -> None:
-    """The variables are settings of the service, and Gunicorn's own variable."""
-    known = {setting.name.upper() for setting in fields(Settings)} | {"FORWARDED_ALLOW_IPS"}
+    """The variables are settings of the service, Gunicorn's own variable, and that of containers/web.py."""
+    known = {setting.name.upper() for setting in fields(Settings)} | {"FORWARDED_ALLOW_IPS", "HTTP_IP"}
     assert COMPOSE["services"]["web"]["environment"].keys() <= known
