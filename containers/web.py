@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python -IS
 """Starts the service in its container: on a socket that nginx finds, with the database of this stack.
 
-`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py db …`, `keys …` and `owners …` run a command on
-that database. `web.py --check` is the health check.
+`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py db …`, `web.py keys …` and
+`web.py owners …` run a command on that database. `web.py --check` is the health check.
 
 The sockets are open before Gunicorn has loaded the application, so connections wait in the meantime. Nothing but
 Python's own library is imported, because that takes longer than the rest of this file.

@@ -24,7 +24,7 @@ from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator
 
 OWNER_LENGTH = 200
-_OWNED = {"sqlite_where": sql("owner IS NOT NULL"), "postgresql_where": sql("owner IS NOT NULL")}
+_OWNED: dict[str, Any] = {"sqlite_where": sql("owner IS NOT NULL"), "postgresql_where": sql("owner IS NOT NULL")}
 
 
 def resource(name: str, metadata: MetaData, *parts: SchemaItem) -> Table:

@@ -46,7 +46,7 @@ class Statements(Pages):
         self._find_for_update = scoped(find.with_for_update(), table)
         self._add = insert(table).returning(table.c.id)
         changed = [column.name for column in self.columns if column.name not in ("id", "created_at")]
-        new = {name: bindparam(f"new_{name}") for name in [*changed, "version"]}
+        new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in [*changed, "version"]}
         self._change = scoped(update(table).where(table.c.id == bindparam("new_id")).values(new), table)
         self._remove = scoped(delete(table).where(table.c.id == bindparam("id")), table)
         self._references = {

@@ -60,7 +60,8 @@ class Person:
             sent["Content-Type"] = body[0]
         COUNTS["requests"] += 1
         content = None if body is None else json.dumps(body[1])
-        return self.client.request(method, url, headers=sent, content=content)
+        response: httpx.Response = self.client.request(method, url, headers=sent, content=content)
+        return response
 
     def create(self, table: str) -> dict[str, Any]:
         """Create a row by the contract's first example, and before it what it refers to."""
@@ -125,7 +126,7 @@ def _table(operation: SpecifiedOperation) -> str:
     return operation.path.strip("/").partition("/")[0]
 
 
-def _named(operations: list[SpecifiedOperation]) -> Any:
+def _named(operations: list[SpecifiedOperation]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("operation", operations, ids=str)
 
 
