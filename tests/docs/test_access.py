@@ -33,7 +33,7 @@ def test_the_commands_give_access_and_take_it_away(tmp_path: Path) -> None:
         done = run(exported + ASSIGN + AUDIT.replace(":8000/", f":{running.port}/"), tmp_path)
         assert done.stdout.splitlines() == ["items: 0 rows belong to key:alice now.", "[]", "[]"]
         done = run(exported + CHANGE, tmp_path)
-        listed, rotated, revoked = done.stdout.splitlines()
+        listed, _, rotated, revoked = done.stdout.splitlines()
         assert listed.startswith("alice ")
         assert rotated.startswith("items_key_")
         assert revoked == "2 keys of alice revoked."

@@ -93,9 +93,9 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_their_tests_and_those_of_every_resource_pass(extended: Path) -> None:
-    """Contract, tables, migrations, statements and handlers."""
+    """Contract, tables, migrations, statements and handlers; and two principals try all operations."""
     tests = "tests/openapi/test_{tables,rules,examples}.py tests/db/test_{statements,migrations}.py"
-    tests += f" tests/handlers/test_{PREFIX}{{tags,gadgets}}.py"
+    tests += f" tests/handlers/test_{PREFIX}{{tags,gadgets}}.py tests/app/test_two_principals.py"
     print(_run(f".venv/bin/python -m pytest -q -n 2 {tests}", extended)[-300:])
 
 
