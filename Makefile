@@ -188,6 +188,10 @@ bench-contract: .venv-bench/ready  ## Measure the start with contracts of up to 
 bench-costly: .venv-bench/ready  ## List the requests that cost most CPU time
 	$(BENCH)/python -m benchmarks.costly $(ARGS)
 
+.PHONY: bench-access
+bench-access: .venv/dev  ## Measure what a known API key or token adds to a request
+	@$(BIN)/python -m benchmarks.access
+
 .PHONY: profile
 profile: .venv-bench/ready  ## Show the time of a request by folder, package and function
 	$(BENCH)/python -m benchmarks.profile $(ARGS)

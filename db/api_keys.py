@@ -3,7 +3,7 @@
 Every function takes the connection that it runs on. Times are text in UTC, as everywhere in the database.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
@@ -74,7 +74,7 @@ def expire(connection: Connection, key_id: int, at: str) -> None:
     connection.execute(_expire, {"of_id": key_id, "at": at})
 
 
-def note_use(connection: Connection, used: Mapping[int, str]) -> None:
+def note_use(connection: Connection, used: Iterable[int], at: str) -> None:
     """Store when keys were used last; an earlier time than the stored one changes nothing."""
-    for key_id, at in used.items():
+    for key_id in sorted(used):  # all in one order, because PostgreSQL locks each row
         connection.execute(_use, {"of_id": key_id, "at": at})

@@ -34,7 +34,7 @@ def key_commands(settings: Settings) -> AppGroup:
     def create(name: str, scopes: tuple[str, ...], days: int | None) -> None:
         """Create a key for NAME, and print it once."""
         expires = None if days is None else timedelta(days=days)
-        _show(_change(settings, lambda connection: _add(settings, connection, name, " ".join(scopes), expires)))
+        _show(new_key_for(settings, name, " ".join(scopes), expires))
 
     @group.command(name="list")
     def list_() -> None:
@@ -56,6 +56,12 @@ def key_commands(settings: Settings) -> AppGroup:
         click.echo(f"{number} {'key' if number == 1 else 'keys'} of {name} revoked.")
 
     return group
+
+
+def new_key_for(settings: Settings, name: str, scopes: str, valid: timedelta | None = None) -> str:
+    """Add a key to the database, and return it."""
+    key: str = _change(settings, lambda connection: _add(settings, connection, name, scopes, valid))
+    return key
 
 
 def _name(_context: Any, _parameter: Any, value: str) -> str:
@@ -86,14 +92,7 @@ def _change(settings: Settings, function: Callable[[Connection], Any]) -> Any:
         database.close()
 
 
-def _add(
-    settings: Settings,
-    connection: Connection,
-    name: str,
-    scopes: str,
-    valid: timedelta | None,
-    until: str | None = None,
-) -> str:
+def _add(settings: Settings, connection: Connection, name: str, scopes: str, valid: timedelta | None) -> str:
     key, now = keys.new_key(), datetime.now(UTC)
     values = {
         "name": name,
@@ -101,7 +100,7 @@ def _add(
         "digest": keys.digest(read_secret(settings.keys_secret_file), key),
         "hint": keys.hint(key),
         "created_at": timestamp(now),
-        "expires_at": until if valid is None else timestamp(now + valid),
+        "expires_at": None if valid is None else timestamp(now + valid),
     }
     api_keys.add(connection, values)
     return key

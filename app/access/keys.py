@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 from app.access.attempts import Attempts
@@ -36,8 +37,8 @@ def new_key() -> str:
 
 
 def digest(secret: bytes, key: str) -> bytes:
-    """Return the keyed hash of a key. It needs no salt and no slow function: a key cannot be guessed."""
-    return hmac.digest(secret, key.encode("utf-8", "surrogateescape"), "sha256")
+    """Return the keyed hash of a key (RFC 7693 §2.9). It needs no slow function: a key cannot be guessed."""
+    return blake2b(key.encode("latin-1", "replace"), key=secret, digest_size=32).digest()
 
 
 def hint(key: str) -> str:
@@ -68,7 +69,7 @@ class ApiKeys:
         self._secret = b""
         self._attempts = attempts
         self._known: dict[bytes, _Known] = {}
-        self._used: dict[int, float] = {}
+        self._used: set[int] = set()
 
     async def verify(self, credential: str, request: Request) -> Principal:
         """Return the principal of a key. Raise `RejectedError`, or `Problem` 429 after too many failures."""
@@ -78,7 +79,7 @@ class ApiKeys:
         known = self._known.get(hashed)
         if known is None or known.until <= time.monotonic():
             known = await self._look_up(credential, hashed, request)
-        self._used[known.id] = time.time()
+        self._used.add(known.id)
         return known.principal
 
     async def _look_up(self, credential: str, hashed: bytes, request: Request) -> _Known:
@@ -112,20 +113,20 @@ class ApiKeys:
             await self.store_uses()
 
     async def store_uses(self) -> None:
-        """Store when keys were used last, as far as this process knows."""
-        used, self._used = self._used, {}
+        """Store that the keys of this process's requests were used, some time in the last minute."""
+        used, self._used = self._used, set()
         if not used:
             return
-        times = {key_id: timestamp(datetime.fromtimestamp(at, UTC)) for key_id, at in used.items()}
+        now = timestamp(datetime.now(UTC))
 
         def store() -> None:
             with self._database.write() as connection:
-                api_keys.note_use(connection, times)
+                api_keys.note_use(connection, used, now)
 
         try:
             await self._database.run(store)
         except DatabaseError as error:
-            self._used = used | self._used
+            self._used |= used
             logger.warning("When keys were used last could not be stored: %r", error)
 
 

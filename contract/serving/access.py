@@ -62,28 +62,29 @@ class Guard:
         self._challenges = Challenges(requirement, realm)
 
     async def check(self, request: Request) -> None:
-        """Note the principal of a request. Raise `Problem` 401, 403, or 400 for more than one credential."""
-        found: tuple[_Method, str] | None = None
-        for method in self._methods:
-            credential = request.headers.get(method.header)
-            if credential is not None and method.scheme.is_bearer:
+        """Note the principal of a request. Raise `Problem` 401 or 403.
+
+        One valid credential is enough (OpenAPI 3.0.3, Security Requirement Object). Of several, the first one in the
+        order of the contract counts.
+        """
+        refusal: Problem | None = None
+        for scheme, header, verifier in self._methods:
+            credential = request.headers.get(header)
+            if credential is not None and scheme.is_bearer:
                 credential = _bearer_token(credential)
-            if credential is not None:
-                if found is not None:
-                    raise self._challenges.several()
-                found = method, credential
-        if found is None:
-            if self._is_optional:
-                return
-            raise self._challenges.missing()
-        method, credential = found
-        try:
-            sender = await method.verifier.verify(credential, request)
-        except RejectedError as error:
-            raise self._challenges.invalid(method.scheme, str(error)) from None
-        if not self._scopes <= sender.scopes:
-            raise self._challenges.forbidden(method.scheme, self._scopes - sender.scopes)
-        _current.set(sender)
+            if credential is None:
+                continue
+            try:
+                sender = await verifier.verify(credential, request)
+            except RejectedError as error:
+                refusal = refusal or self._challenges.invalid(scheme, str(error))
+                continue
+            if not self._scopes <= sender.scopes:
+                raise self._challenges.forbidden(scheme, self._scopes - sender.scopes)
+            _current.set(sender)
+            return
+        if refusal is not None or not self._is_optional:
+            raise refusal or self._challenges.missing()
 
 
 class Challenges:
@@ -108,11 +109,6 @@ class Challenges:
         names = ", ".join(sorted(missing))
         error = f'error="insufficient_scope", scope="{self._scope}"'
         return Problem(403, f"The credential does not have the scope {names}.", headers=self._challenge(scheme, error))
-
-    def several(self) -> Problem:
-        """Return the 400 for two credentials: which one counts would be a guess (RFC 6750 §2)."""
-        headers = " and ".join(scheme.header for scheme in self._schemes)
-        return Problem(400, f"Send one credential, not {headers}.", headers=self._challenge())
 
     def _challenge(self, failed: Scheme | None = None, error: str = "") -> dict[str, str]:
         """Return the header with the challenges of all schemes; the error is with that of the scheme that failed."""

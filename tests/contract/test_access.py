@@ -126,12 +126,17 @@ def test_a_missing_scope_is_403(client: Any) -> None:
     assert client.get("/x", headers={"X-Key": "half"}).status_code == 403
 
 
-def test_two_credentials_are_400(client: Any) -> None:
-    """Neither counts, even if both are valid (RFC 6750 §2)."""
-    headers = {"X-Key": "reader", "Authorization": "Bearer tok"}
-    assert _refusal(client.get("/x", headers=headers)) == (
-        400, "Send one credential, not X-Key and Authorization.", CHALLENGES
-    )  # fmt: skip
+def test_one_valid_credential_is_enough(client: Any) -> None:
+    """Of two, the first one in the order of the contract counts; if none is valid, its error is shown."""
+
+    def get(key: str, token: str) -> Any:
+        return client.get("/x", headers={"X-Key": key, "Authorization": f"Bearer {token}"})
+
+    assert [get(*both).json()["id"] for both in (("reader", "tok"), ("reader", "x"), ("x", "tok"))] == [
+        "reader", "reader", "tok"
+    ]  # fmt: skip
+    wrong = 'ApiKey realm="Inline", header="X-Key", error="invalid_token", Bearer realm="Inline"'
+    assert _refusal(get("x", "y")) == (401, "The credential is not valid.", wrong)
 
 
 def test_access_comes_before_everything_else(client: Any) -> None:

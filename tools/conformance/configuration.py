@@ -21,12 +21,16 @@ def contract() -> Mapping[str, Any]:
     return document
 
 
-def configuration(document: Mapping[str, Any] | None = None) -> SchemathesisConfig:
-    """The configuration for this contract; without one, for that of the checkout."""
+def configuration(
+    document: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> SchemathesisConfig:
+    """The configuration for this contract; without one, for that of the checkout. `headers` go with each request."""
     settings = tomllib.loads((ROOT / "schemathesis.toml").read_text(encoding="utf-8"))
     settings["hooks"] = str(ROOT / settings["hooks"])  # Schemathesis looks for it in the current folder
     expected = settings["checks"]["positive_data_acceptance"]["expected-statuses"]
     settings["operations"] = list(_operations(document or contract(), expected))
+    if headers:
+        settings["headers"] = dict(headers)
     return SchemathesisConfig.from_dict(settings)
 
 

@@ -1,0 +1,100 @@
+"""Access in the real programs: Schemathesis on the secured contract, and "Authorize" in the browser."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+import yaml
+from selenium.webdriver.common.by import By
+
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, press
+from tests.e2e.stack import ROOT, Running, ask, edge, service, wait_until, workers
+from tools.conformance.configuration import configuration
+from tools.conformance.engine import run
+
+
+@contextmanager
+def secured(folder: Path, **settings: str) -> Iterator[tuple[Running, str]]:
+    """Run the service with `ACCESS=secured`, and create a key for all scopes."""
+    with service(folder, ACCESS="secured", KEYS_SECRET_FILE=f"{folder}/keys.secret", **settings) as running:
+        yield running, keys(folder, "create", "alice", "--scope=items:read", "--scope=items:write").strip()
+
+
+def keys(folder: Path, *arguments: str) -> str:
+    """Run `flask --app app keys …` on the database of the service, and return what it prints."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{folder}/items.db",
+        "KEYS_SECRET_FILE": f"{folder}/keys.secret",
+    }
+    command = [sys.executable, "-m", "flask", "--app", "app", "keys", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_secured_service_satisfies_the_secured_contract(tmp_path: Path) -> None:
+    """All phases and all checks of Schemathesis, `ignored_auth` among them, alone and behind nginx."""
+    with secured(tmp_path, ACCESS_LOG="off") as (gunicorn, key), edge(tmp_path / "edge", gunicorn.port) as nginx:
+        for port in (gunicorn.port, nginx.port):
+            url = f"http://127.0.0.1:{port}/openapi.json"
+            document = ask(port, "GET", "/openapi.json").json()
+            schema = schemathesis.openapi.from_url(url, config=configuration(document, {"X-API-Key": key}))
+            report = run(schema, max_examples=50)
+            assert report.checks["ignored_auth"] > 0
+
+
+def test_a_revoked_key_is_refused_by_every_worker_within_a_second(tmp_path: Path) -> None:
+    """Each worker has verified the key before, and remembers it."""
+    with secured(tmp_path, WEB_CONCURRENCY="4") as (running, key):
+        assert len(workers(running)) == 4
+
+        def statuses() -> set[int]:
+            return {ask(running.port, "GET", "/items", headers={"X-API-Key": key}).status for _ in range(40)}
+
+        assert statuses() == {200}
+        keys(tmp_path, "revoke", "alice")
+        wait_until(lambda: statuses() == {401}, "every worker refusing the key", seconds=1.0)
+
+
+def test_one_authorizes_in_the_documentation(browser: Any, tmp_path: Path) -> None:
+    """The button takes a key, under the strict policy; then "Execute" succeeds, and the command has the key."""
+    with secured(tmp_path) as (running, key):
+        look(browser, 1280, 1600, "light")
+        browser.get(f"http://127.0.0.1:{running.port}/ui/")
+        press(browser, f"{CREATE} .opblock-summary")
+        press(browser, f"{CREATE} .execute")
+        status = find(browser, f"{CREATE} {RESPONSE} tbody .response-col_status")
+        assert status.text.split()[0] == "401"
+        browser.execute_script("window.scrollTo(0, 0)")
+        keep(browser, "ui-secured")
+        press(browser, ".auth-wrapper .authorize")
+        field = find(browser, "#api_key_value, .auth-container input[type=text], .auth-container input[type=password]")
+        field.send_keys(key)
+        keep(browser, "ui-authorize")
+        press(browser, ".auth-container .authorize")
+        keep(browser, "ui-authorized")
+        press(browser, ".auth-container .btn-done")
+        press(browser, f"{CREATE} .execute")
+        wait_until(lambda: _status(browser) == "201", "the item to be created")
+        assert f"-H 'X-API-Key: {key}'" in find(browser, f"{CREATE} .curl").text
+        refused = "the server responded with a status of 401"
+        assert [complaint for complaint in complaints(browser) if refused not in complaint] == []
+
+
+def _status(browser: Any) -> str:
+    found = browser.find_elements(By.CSS_SELECTOR, f"{CREATE} {RESPONSE} tbody .response-col_status")
+    return found[0].text.split()[0] if found else ""
+
+
+def test_the_contract_of_the_secured_service_is_one_file(tmp_path: Path) -> None:
+    """What `/openapi.json` has is what the command for clients writes."""
+    with secured(tmp_path) as (running, _):
+        served = ask(running.port, "GET", "/openapi.json").json()
+    command = [sys.executable, "-m", "app.specification", "secured"]
+    written = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+    assert yaml.safe_load(written) == json.loads(json.dumps(served))
