@@ -53,13 +53,18 @@ TOOLS := .venv-tools/bin
 sdk: sdk/ready  ## Generate Python and TypeScript clients in sdk/ (see docs/sdk.md)
 
 HELPERS := $(wildcard sdk/helpers/*/*) tools/sdk.py
-sdk/ready: openapi/items.yaml sdk/python.yaml $(HELPERS) .venv-tools/ready | .venv/runtime
+# The contract of a service with this ACCESS: with `ACCESS=secured make sdk`, clients know keys and tokens.
+.PHONY: contract-of-service
+sdk/contract.yaml: contract-of-service | .venv/runtime
+	@$(BIN)/python -m tools.specification $@ '$(or $(ACCESS),open)'
+
+sdk/ready: sdk/contract.yaml sdk/python.yaml $(HELPERS) .venv-tools/ready | .venv/runtime
 	rm -rf sdk/python sdk/typescript
-	PATH="$$PWD/$(TOOLS):$$PATH" openapi-python-client generate --path openapi/items.yaml --config sdk/python.yaml \
+	PATH="$$PWD/$(TOOLS):$$PATH" openapi-python-client generate --path sdk/contract.yaml --config sdk/python.yaml \
 	  --output-path sdk/python --fail-on-warning
-	PATH="$$PWD/$(TOOLS):$$PATH" npx --no-install openapi-typescript openapi/items.yaml --output sdk/typescript/items.ts \
+	PATH="$$PWD/$(TOOLS):$$PATH" npx --no-install openapi-typescript sdk/contract.yaml --output sdk/typescript/items.ts \
 	  --root-types --root-types-no-schema-prefix
-	@$(BIN)/python -m tools.sdk openapi/items.yaml sdk/python/items_client sdk/typescript
+	@$(BIN)/python -m tools.sdk sdk/contract.yaml sdk/python/items_client sdk/typescript
 	touch $@
 
 COLLECTION := sdk/postman/items.json
@@ -104,10 +109,11 @@ lint-bench: .venv/dev .venv-bench/ready  ## Check the types of the benchmarks' p
 	$(BIN)/mypy --python-executable $(BENCH)/python benchmarks/peers/*.py
 
 .PHONY: lint-contract
-lint-contract: .venv-tools/ready  ## Check only the contract, with Spectral and Redocly; both always run
+lint-contract: .venv-tools/ready | .venv/runtime  ## Check only the contract, open and secured, with Spectral and Redocly; both always run
+	@$(BIN)/python -m tools.specification sdk/secured.yaml secured
 	@export PATH="$$PWD/$(TOOLS):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true; status=0; \
-	node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml || status=1; \
-	node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml || status=1; \
+	node_modules/.bin/spectral lint --fail-severity=hint --quiet --ruleset openapi/spectral.yaml openapi/items.yaml sdk/secured.yaml || status=1; \
+	node_modules/.bin/redocly lint --config openapi/redocly.yaml openapi/items.yaml sdk/secured.yaml || status=1; \
 	exit $$status
 
 BASE ?= HEAD~1

@@ -1,7 +1,5 @@
 """The contract that the service serves: that of `openapi/items.yaml`, or the secured one (`ACCESS=secured`)."""
 
-import sys
-
 import yaml
 
 import contract
@@ -36,14 +34,6 @@ def source(specification: Contract, *, secured: bool) -> bytes:
     return text.encode()
 
 
-def main() -> None:
-    """`python -m app.specification secured` writes the secured contract to standard output, `open` the other one."""
-    secured = sys.argv[1:] == ["secured"]
-    if not secured and sys.argv[1:] != ["open"]:
-        sys.exit("Usage: python -m app.specification open|secured")
-    sys.stdout.buffer.write(source(load(secured=secured), secured=secured))
-
-
 class _Dumper(yaml.SafeDumper):
     """PyYAML's safe dumper, without the anchors that it would write for what is in the document twice."""
 
@@ -57,6 +47,3 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _represent_text)
-
-if __name__ == "__main__":
-    main()
