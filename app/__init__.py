@@ -22,6 +22,8 @@ from app import metrics
 from app import specification as contracts
 from app.access import Access
 from app.access.commands import key_commands
+from app.access.owner_commands import owner_commands
+from app.audit import AuditLog
 from app.commands import database_commands
 from app.cors import cors
 from app.dry_run import DryRun
@@ -32,12 +34,14 @@ from app.metrics.sampling import commit_observer, operation_ids, sample_database
 from app.pages import add_pages
 from app.problem_pages import problem_types
 from app.rate_limits import RateLimits
+from app.removal import remove_old_rows
 from app.settings import Settings, SettingsError
 from app.start import DATABASE_FAULTS
 from app.telemetry import Telemetry
 from contract import ContractError
 from db.engine import Database
 from handlers.database import EXTENSION
+from handlers.owners import EXTENSION as OWNERS
 
 logger = logging.getLogger(__name__)
 SPECIFICATION = contracts.SPECIFICATION
@@ -55,8 +59,9 @@ def create_app(settings: Settings) -> FlaskApp:
     )
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
     access = Access(settings, database)
+    audit_log = [AuditLog(database, timedelta(days=settings.audit_days))] if access.is_secured else []
     specification = contracts.load(secured=access.is_secured)
-    background: list[Background] = [keys.remove_old_responses, *access.background]
+    background: list[Background] = [partial(remove_old_rows, database, [keys, *audit_log]), *access.background]
     if is_counted:
         background.append(partial(sample_database, database, operation_ids(specification)))
     telemetry = Telemetry(specification["info"]["version"]) if settings.otel_exporter_otlp_endpoint else None
@@ -65,8 +70,10 @@ def create_app(settings: Settings) -> FlaskApp:
     lifespan = _lifespan(database, background)
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
+    application.app.extensions[OWNERS] = access.is_secured
     application.app.cli.add_command(database_commands(settings.database_url))
     application.app.cli.add_command(key_commands(settings))
+    application.app.cli.add_command(owner_commands(settings.database_url))
     add_pages(application.app, contracts.source(specification, secured=access.is_secured), specification)
     contract.install(
         application,
@@ -77,7 +84,7 @@ def create_app(settings: Settings) -> FlaskApp:
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
         around=[telemetry.around] if telemetry is not None else [],
-        capabilities=[DryRun(database), keys],
+        capabilities=[DryRun(database), keys, *audit_log],
         limiter=RateLimits(settings.rate_limit_file),
         problem_types=problem_types(),
         verifiers=access.verifiers,

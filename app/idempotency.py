@@ -4,10 +4,10 @@ Draft `draft-ietf-httpapi-idempotency-key-header`. Every operation that declares
 stored in the transaction of the change, so both are there or neither is.
 """
 
-import asyncio
-import logging
 from datetime import timedelta
 from hashlib import sha256
+
+from sqlalchemy import Connection
 
 from app.errors import database_problem
 from contract import Call, Request, principal
@@ -19,10 +19,6 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.idempotency import Kept, Scope
 
-logger = logging.getLogger(__name__)
-_SECONDS_BETWEEN_REMOVALS = 60
-_REMOVED_AT_ONCE = 500  # rows; other writes wait for less than 10 ms
-_PAUSE = 0.1
 _PART_OF_REQUEST = ("Content-Type", "If-Match", "If-None-Match")
 _IN_PROGRESS = "A request with this Idempotency-Key is being processed. Try again in a moment."
 _REPLAYED = (b"idempotency-replayed", b"true")
@@ -32,6 +28,7 @@ class IdempotencyKeys:
     """The capability. Responses below 500 are kept for `max_age`."""
 
     header = "Idempotency-Key"
+    kept = "responses to idempotency keys"
 
     def __init__(self, database: Database, max_age: timedelta) -> None:
         self._database = database
@@ -61,19 +58,9 @@ class IdempotencyKeys:
                 idempotency.add(connection, scope, Kept(fingerprint, response.status, headers, response.body))
             return response
 
-    async def remove_old_responses(self) -> None:
-        """Remove what is too old or too much, a little at a time, as long as the service runs."""
-        while True:
-            await asyncio.sleep(_SECONDS_BETWEEN_REMOVALS)
-            try:
-                while await self._database.run(self._remove_some) == _REMOVED_AT_ONCE:  # noqa: ASYNC110 -- others go first
-                    await asyncio.sleep(_PAUSE)
-            except DatabaseError as error:
-                logger.warning("Old responses to idempotency keys could not be removed: %r", error)
-
-    def _remove_some(self) -> int:
-        with self._database.write() as connection:
-            return idempotency.remove_old(connection, self._max_age, _REMOVED_AT_ONCE)
+    def remove_old(self, connection: Connection, limit: int) -> int:
+        """Remove at most `limit` responses that are too old or too many; return how many."""
+        return idempotency.remove_old(connection, self._max_age, limit)
 
 
 def _replay(kept: Kept, fingerprint: bytes) -> Response:

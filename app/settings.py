@@ -248,6 +248,9 @@ class Settings:
         "The URL of a collector for OpenTelemetry, such as `http://127.0.0.1:4318`, which gets a span for each request "
         "to an operation. Empty: none. It needs `requirements/telemetry.txt`.",
     )
+    audit_days: int = _setting(
+        "365", _whole_number(1, 36500), "The days for which entries of the audit log are kept, with `ACCESS=secured`."
+    )
     welcome: bool = _setting(
         "off",
         _switch,

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python -IS
 """Starts the service in its container: on a socket that nginx finds, with the database of this stack.
 
-`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py db …` and `web.py keys …` run a command on
-that database. `web.py --check` is the health check.
+`web.py COMMAND…` adds the sockets to Gunicorn's command and runs it. `web.py db …`, `web.py keys …` and
+`web.py owners …` run a command on that database. `web.py --check` is the health check.
 
 The sockets are open before Gunicorn has loaded the application, so connections wait in the meantime. Nothing but
 Python's own library is imported, because that takes longer than the rest of this file.
@@ -31,7 +31,7 @@ def main() -> None:
         return
     os.environ["DATABASE_URL"] = database_url(POSTGRESQL)
     os.environ["ACCESS"] = access()
-    if sys.argv[1:2] in (["db"], ["keys"]):
+    if sys.argv[1:2] in (["db"], ["keys"], ["owners"]):
         os.execvp("flask", ["flask", "--app", "app", *sys.argv[1:]])  # noqa: S606, S607 -- no shell; PATH is the image's
     bind = [f"--bind=fd://{number}" for number in (listen(port), listen_for_nginx(SOCKETS))]
     os.execvp(sys.argv[1], [*sys.argv[1:], *bind])  # noqa: S606 -- no shell is needed

@@ -53,10 +53,10 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own, `problem_types` which statuses have a page (its path).
     Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
-    operations, `capabilities` around the handlers of those that declare a header, `outside` around all that is served.
-    `verifiers` verify the credentials of security schemes, by name; `limiter` counts for `x-rate-limit`;
-    `on_violation` is told of every violation.
-    `connexion_options` are for Connexion's `add_api()`; `pythonic_params` and `security_map` concern every operation.
+    operations, `capabilities` around the handlers of those that declare a header or have unsafe methods, `outside`
+    around all that is served. `verifiers` verify the credentials of security schemes, by name; `limiter` counts for
+    `x-rate-limit`; `on_violation` is told of every violation. `connexion_options` are for Connexion's `add_api()`;
+    `pythonic_params` and `security_map` concern every operation.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
@@ -80,7 +80,7 @@ def _compile(
     capabilities: Sequence[Capability],
 ) -> tuple[Mapping[str, Handler], list[tuple[Route, dict[str, Target]]]]:
     """Return the handlers by operationId, and the compiled routes. Raise `ContractError`."""
-    headers = [capability.header for capability in capabilities]
+    headers = [capability.header for capability in capabilities if capability.header is not None]
     functions, faults = resolve_handlers(_operations(found), document, handlers, headers)
     compiled, uncompilable = compiler.compile(found, functions)
     if faults := [*faults, *uncompilable]:

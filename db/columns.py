@@ -19,21 +19,26 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator
+
+OWNER_LENGTH = 200
+_OWNED: dict[str, Any] = {"sqlite_where": sql("owner IS NOT NULL"), "postgresql_where": sql("owner IS NOT NULL")}
 
 
 def resource(name: str, metadata: MetaData, *parts: SchemaItem) -> Table:
     """The table of a resource: its own columns, constraints and indexes, and the columns that all of them have.
 
     Times are stored as the contract shows them (RFC 3339, UTC, microseconds, always 27 characters): they sort as text,
-    and no request pays for converting them.
+    and no request pays for converting them. `owner` is who made the row; null if the service knew nobody.
     """
     return Table(
         name,
         metadata,
         Column("id", integer(), primary_key=True),
         Column("version", Integer, nullable=False),
+        Column("owner", text(OWNER_LENGTH)),
         *parts,
         Column(
             "created_at", text(27), CheckConstraint("length(created_at) = 27", f"{name}_created_at"), nullable=False
@@ -41,10 +46,22 @@ def resource(name: str, metadata: MetaData, *parts: SchemaItem) -> Table:
         Column(
             "updated_at", text(27), CheckConstraint("length(updated_at) = 27", f"{name}_updated_at"), nullable=False
         ),
-        Index(f"{name}_by_created_at", "created_at", "id"),
-        Index(f"{name}_by_updated_at", "updated_at", "id"),
+        *sorted_by(name, "created_at"),
+        *sorted_by(name, "updated_at"),
+        Index(f"{name}_own", "owner", "id", **_OWNED),
         CheckConstraint("id BETWEEN 1 AND 9007199254740991", f"{name}_id"),
         sqlite_autoincrement=True,  # an id is never assigned twice
+    )
+
+
+def sorted_by(table: str, column: str) -> tuple[Index, Index]:
+    """The indexes for pages in the order of a column: of all rows, and of the rows of one owner.
+
+    The second one has only rows with an owner, so it costs nothing where there are none.
+    """
+    return (
+        Index(f"{table}_by_{column}", column, "id"),
+        Index(f"{table}_own_by_{column}", "owner", column, "id", **_OWNED),
     )
 
 

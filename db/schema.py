@@ -13,7 +13,7 @@ items = columns.resource(
         "name", columns.text(80), CheckConstraint("length(name) BETWEEN 1 AND 80", "items_name_length"), nullable=False
     ),
     Column("description", columns.text(200), CheckConstraint("length(description) <= 200", "items_description_length")),
-    Index("items_by_name", "name", "id"),
+    *columns.sorted_by("items", "name"),
 )
 
 idempotency_responses = Table(
@@ -47,5 +47,23 @@ api_keys = Table(
     Column("last_used_at", columns.text(27)),
     Index("api_keys_by_digest", "digest", unique=True),
     Index("api_keys_by_name", "name"),
+    sqlite_autoincrement=True,
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", columns.integer(), primary_key=True),
+    Column("created_at", columns.text(27), nullable=False),
+    Column("principal", columns.text(columns.OWNER_LENGTH), nullable=False),
+    Column("operation", columns.text(200), nullable=False),
+    Column("method", columns.text(20), nullable=False),
+    Column("resource", columns.text(2000), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("client", columns.text(100), nullable=False),
+    Column("request_id", columns.text(64), nullable=False),
+    Index("audit_log_by_created_at", "created_at"),
+    Index("audit_log_by_principal", "principal", "id"),
+    Index("audit_log_by_resource", "resource", "id"),
     sqlite_autoincrement=True,
 )

@@ -42,11 +42,16 @@ def schema(connection: Connection) -> dict[str, Any]:
             "foreign keys": _sorted(found.get_foreign_keys(table)),
             "unique": _sorted(found.get_unique_constraints(table)),
             "checks": {check["name"]: check["sqltext"] for check in found.get_check_constraints(table)},
-            "indexes": {index["name"]: (index["column_names"], index["unique"]) for index in found.get_indexes(table)},
+            "indexes": {index["name"]: _index(index) for index in found.get_indexes(table)},
         }
         for table in found.get_table_names()
         if table != VERSION_TABLE
     }
+
+
+def _index(found: Any) -> tuple[Any, ...]:
+    conditions = [str(text) for name, text in found.get("dialect_options", {}).items() if name.endswith("_where")]
+    return (found["column_names"], found["unique"], *conditions)
 
 
 def _sorted(found: Any) -> list[str]:

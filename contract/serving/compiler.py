@@ -26,7 +26,6 @@ from contract.spec.security import requirement
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
 """Called once for each operation, when it is compiled: returns the code around it, or None for none."""
-_SAFE_METHODS = ("get", "head", "options", "trace")  # RFC 9110 §9.2.1
 _ADVICE = "change the contract, or leave the operation to plain Connexion with `x-pipeline: connexion`"
 
 
@@ -152,7 +151,7 @@ class Compiler:
             authenticate=None
             if checks.guard
             else connexion_internals.authentication(connexion_operation, self._extensions.security_map),
-            is_safe=operation.method in _SAFE_METHODS,
+            is_safe=operation.is_safe,
             capabilities=capabilities,
             admit=checks.admit,
             operation_id=operation.operation_id,

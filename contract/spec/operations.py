@@ -38,6 +38,11 @@ class Operation:
         return "paths", self.path, self.method
 
     @property
+    def is_safe(self) -> bool:
+        """Whether its method is safe (RFC 9110 §9.2.1)."""
+        return self.method in ("get", "head", "options", "trace")
+
+    @property
     def operation_id(self) -> str:
         """The operationId, which is the name of the handler."""
         return str(self.definition["operationId"])

@@ -157,9 +157,9 @@ def test_a_kept_response_expires(client: ContractClient, database: Database) -> 
 
 def test_old_responses_are_removed_while_the_service_runs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """In steps, so that other writes go on in between."""
-    monkeypatch.setattr("app.idempotency._SECONDS_BETWEEN_REMOVALS", 0)
-    monkeypatch.setattr("app.idempotency._REMOVED_AT_ONCE", 2)
-    monkeypatch.setattr("app.idempotency._PAUSE", 0)
+    monkeypatch.setattr("app.removal._SECONDS_BETWEEN_REMOVALS", 0)
+    monkeypatch.setattr("app.removal._REMOVED_AT_ONCE", 2)
+    monkeypatch.setattr("app.removal._PAUSE", 0)
     application = create_app(replace(settings, idempotency_hours=0))
     database = application.app.extensions[EXTENSION]
     with ContractClient(application) as client:

@@ -74,7 +74,7 @@ def as_(key: str) -> dict[str, str]:
 
 def test_a_key_admits_to_what_its_scopes_allow(client: ContractClient, application: FlaskApp) -> None:
     """A key that may only read gets 403 with the scope that it lacks."""
-    reader, writer = create(application, "reader", READ), create(application, "writer")
+    reader, writer = create(application, "writer", READ), create(application, "writer")
     assert client.post("/items", json={"name": "Lamp"}, headers=as_(writer)).status_code == 201
     assert client.get("/items/1", headers=as_(reader)).status_code == 200
     refused = client.post("/items", json={"name": "Lamp"}, headers=as_(reader))
@@ -212,7 +212,7 @@ def test_last_use_is_stored_later(application: FlaskApp, settings: Settings) -> 
     [
         (
             ("create", "alice", "--scope=items:fly"),
-            "items:fly is not in the contract, which has items:read, items:write.",
+            "items:fly is not in the contract, which has audit:read, items:read, items:write.",
         ),
         (("create", "alice"), "Missing option '--scope'"),
         (("create", "1st", "--scope=items:read"), "must begin with a letter"),
@@ -285,10 +285,10 @@ def test_each_write_of_a_group_sees_its_own_principal(settings: Settings, monkey
     seen: dict[str, str | None] = {}
     add = Statements.add
 
-    def spy(self: Any, connection: Any, values: Any) -> Any:
+    def spy(self: Any, connection: Any, values: Any, owner: str | None) -> Any:
         found = principal()
         seen[values["name"]] = found.id if found else None
-        return add(self, connection, values)
+        return add(self, connection, values, owner)
 
     monkeypatch.setattr(Statements, "add", spy)
     application = create_app(settings)
@@ -318,7 +318,7 @@ def test_the_served_contract_is_the_secured_one(client: ContractClient) -> None:
             if method == "parameters":
                 continue
             is_open = path in ("/healthz", "/readyz")
-            scope = READ if method == "get" else WRITE
+            scope = "audit:read" if path == "/audit-log" else READ if method == "get" else WRITE
             assert operation.get("x-required-scopes") == (None if is_open else [scope])
             assert ({"401", "403"} <= operation["responses"].keys()) is not is_open
             assert operation.get("security", document["security"]) == (

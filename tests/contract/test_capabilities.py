@@ -44,7 +44,7 @@ def get_x(id):
 class Recorder:
     """A capability that records what it sees."""
 
-    header: str = "x-tries"
+    header: str | None = "x-tries"
     seen: list[Any] = field(default_factory=list)
 
     def respond(self, value: Any, request: Request, call: Call) -> Response:
@@ -55,7 +55,8 @@ class Recorder:
             self.seen.append((value, request.arguments["id"], problem.status))
             raise
         self.seen.append((value, request.arguments["id"], response.status))
-        response.headers.append((b"x-tried", b"%d" % value))
+        if value is not None:
+            response.headers.append((b"x-tried", b"%d" % value))
         return response
 
 
@@ -107,6 +108,26 @@ def test_the_first_is_outermost(serve: Serve) -> None:
     client = serve(CONTRACT, SOURCE, capabilities=[Named(seen=["outer"]), Named(seen=["inner"])])
     client.put("/x/7", headers={"X-Tries": "3"})
     assert order == ["outer begins", "inner begins", "inner ends", "outer ends"]
+
+
+def test_without_a_header_it_runs_for_every_request_that_is_not_safe(serve: Serve) -> None:
+    """RFC 9110 §9.2.1: GET is safe. It keeps its place in the order."""
+    always, asked = Recorder(header=None), Recorder()
+    client = serve(CONTRACT, SOURCE, capabilities=[asked, always])
+    client.get("/x/7")
+    client.put("/x/7")
+    client.put("/x/8", headers={"X-Tries": "3"})
+    assert (always.seen, asked.seen) == ([(None, 7, 200), (None, 8, 200)], [(3, 8, 200)])
+
+
+def test_without_a_header_it_cannot_be_skipped_either(serve: Serve) -> None:
+    """A coroutine and plain Connexion stop the start."""
+    source = SOURCE.replace("def put_x", "async def put_x")
+    with pytest.raises(ContractError, match=r"the capability Recorder needs a plain one"):
+        serve(CONTRACT, source, capabilities=[Recorder(header=None)])
+    contract = CONTRACT.replace("operationId: put_x", "operationId: put_x\n      x-pipeline: connexion")
+    with pytest.raises(ContractError, match=r"plain Connexion does not run the capability Recorder"):
+        serve(contract, SOURCE, capabilities=[Recorder(header=None)])
 
 
 def test_it_needs_a_plain_handler(serve: Serve) -> None:

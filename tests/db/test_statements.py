@@ -1,5 +1,6 @@
 """The statements: each page is a walk along an index, and the table refuses what the contract refuses."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -27,13 +28,16 @@ PAGES = {
     for table, statements in STATEMENTS.items()
     for sort, filtered, positioned in statements._pages
 }
-UNFILTERED = {name: key for name, key in PAGES.items() if not key[2]}
+FORMS = [*product(PAGES, ("all", "owned"))]
+UNFILTERED = [(name, form) for name, form in FORMS if not PAGES[name][2]]
+each_form = pytest.mark.parametrize("form", ["all", "owned"])
 each_table = pytest.mark.parametrize("statements", STATEMENTS.values(), ids=STATEMENTS.keys())
 
 
-def _statement(name: str) -> Select[Any]:
+def _statement(name: str, form: str) -> Select[Any]:
     statements, sort, filtered, positioned = PAGES[name]
-    return statements._pages[sort, filtered, positioned]
+    statement: Select[Any] = getattr(statements._pages[sort, filtered, positioned], form)
+    return statement
 
 
 def _plan(database: Database, statement: Select[Any]) -> list[str]:
@@ -55,37 +59,42 @@ def test_items_can_be_filtered_by_name() -> None:
     assert {filtered for _, filtered, _ in ITEMS._pages} == {(), ("name",)}
 
 
-@pytest.mark.parametrize("name", UNFILTERED)
-def test_a_page_is_read_along_an_index_and_not_sorted(database: Database, name: str) -> None:
-    """Page 1,000,000 costs what page 1 costs: the scan starts in the index, at the position, and nothing is sorted."""
-    statements, sort, _, positioned = UNFILTERED[name]
-    (step,) = _plan(database, _statement(name))
-    table, column = statements.table, sort.removeprefix("-")
-    (index, *_) = [str(index.name) for index in table.indexes if index.columns.keys() == [column, "id"]] or [""]
+@pytest.mark.parametrize(("name", "form"), UNFILTERED)
+def test_a_page_is_read_along_an_index_and_not_sorted(database: Database, name: str, form: str) -> None:
+    """Page 1,000,000 costs what page 1 costs: the scan starts in the index, at the position, and nothing is sorted.
+
+    The rows of one owner are beside each other in an index of their own.
+    """
+    statements, sort, _, positioned = PAGES[name]
+    (step,) = _plan(database, _statement(name, form))
+    table, order = statements.table, [*dict.fromkeys([sort.removeprefix("-"), "id"])]
+    columns = ["owner", *order] if form == "owned" else order
+    index = next((str(index.name) for index in table.indexes if index.columns.keys() == columns), "")
     primary = "USING INTEGER PRIMARY KEY" if positioned else f"SCAN {table.name}"
-    assert (f"USING INDEX {index}" if index else primary) in step
-    assert step.startswith("SEARCH" if positioned else "SCAN")
+    assert (f"USING INDEX {index} " if index else primary) in f"{step} "
+    assert step.startswith("SEARCH" if positioned or form == "owned" else "SCAN")
 
 
-@pytest.mark.parametrize("name", [name for name, key in PAGES.items() if key[2]])
-def test_a_filtered_page_is_found_by_an_index(database: Database, name: str) -> None:
+@pytest.mark.parametrize(("name", "form"), [(name, form) for name, form in FORMS if PAGES[name][2]])
+def test_a_filtered_page_is_found_by_an_index(database: Database, name: str, form: str) -> None:
     """Never by looking at every row."""
-    plan = _plan(database, _statement(name))
+    plan = _plan(database, _statement(name, form))
     assert plan[0].startswith(f"SEARCH {PAGES[name][0].table.name} USING"), plan
 
 
 @pytest.mark.parametrize("sort", ["id", "-id", "name", "-name"])
 @pytest.mark.parametrize("positioned", [False, True])
-def test_a_page_of_one_name_is_not_sorted_either(database: Database, sort: str, positioned: bool) -> None:  # noqa: FBT001
+@each_form
+def test_a_page_of_one_name_is_not_sorted_either(database: Database, sort: str, positioned: bool, form: str) -> None:  # noqa: FBT001
     """The index by name has the ids in order."""
-    plan = _plan(database, ITEMS._pages[sort, ("name",), positioned])
+    plan = _plan(database, getattr(ITEMS._pages[sort, ("name",), positioned], form))
     assert [step for step in plan if "TEMP B-TREE" in step] == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_statement_has_an_offset(name: str) -> None:
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_no_statement_has_an_offset(name: str, form: str) -> None:
     """None on PostgreSQL, and on SQLite the constant 0 that SQLAlchemy writes behind every LIMIT."""
-    statement = _statement(name)
+    statement = _statement(name, form)
     assert "LIMIT" in str(statement.compile(dialect=POSTGRESQL))
     assert "OFFSET" not in str(statement.compile(dialect=POSTGRESQL))
     compiled = statement.compile(dialect=SQLITE)
@@ -155,6 +164,26 @@ def test_a_removed_item_is_gone(database: Database) -> None:
         assert ITEMS.find(connection, second.body["id"]) == second
 
 
+def test_the_rows_of_others_are_not_there(database: Database) -> None:
+    """No statement of an owner finds or changes them, nor rows without an owner; without an owner, all are there."""
+    with database.write() as connection:
+        rows = [ITEMS.add(connection, {"name": "x", "description": None}, owner) for owner in ("ann", "bob", None)]
+        for owner, mine in zip(("ann", "bob"), rows, strict=False):
+            for row in rows:
+                found = row if row is mine else None
+                assert ITEMS.find(connection, row.body["id"], owner) == found
+                assert ITEMS.find_for_update(connection, row.body["id"], owner) == found
+            assert ITEMS.page(connection, "-name", {"name": "x"}, None, 9, owner) == [mine.body]
+            assert ITEMS.page(connection, "id", {}, Position(1, 1), 9, owner) == [mine.body] * (mine is not rows[0])
+        for row in rows[1:]:
+            ITEMS.change(connection, row, {"name": "y"}, "ann")
+            ITEMS.remove(connection, row.body["id"], "ann")
+        assert ITEMS.page(connection, "id", {}, None, 9) == [row.body for row in rows]
+        assert ITEMS.change(connection, rows[0], {"name": "y"}, "ann") == ITEMS.find(connection, 1, "ann")
+        ITEMS.remove(connection, 1, "ann")
+        assert ITEMS.find(connection, 1) is None
+
+
 def test_a_page_begins_after_its_position(database: Database) -> None:
     """And has at most as many items as asked for."""
     with database.write() as connection:
@@ -167,7 +196,8 @@ def test_a_page_begins_after_its_position(database: Database) -> None:
 @each_table
 def test_postgresql_locks_the_row_that_will_be_written(statements: Statements) -> None:
     """SQLite locks the whole database; PostgreSQL needs FOR UPDATE."""
-    assert "FOR UPDATE" in str(statements._find_for_update.compile(dialect=POSTGRESQL))
+    for statement in statements._find_for_update:
+        assert "FOR UPDATE" in str(statement.compile(dialect=POSTGRESQL))
 
 
 @pytest.mark.parametrize(

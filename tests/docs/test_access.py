@@ -9,7 +9,7 @@ from tests.docs.markdown import blocks, read, spans, table
 from tests.docs.test_database import run
 from tests.e2e.stack import ask, service
 
-PUBLISH, START, CREATE, CHANGE, CORS = blocks(read("docs/access.md"), "sh")
+PUBLISH, START, CREATE, CHANGE, CORS, ASSIGN, AUDIT = blocks(read("docs/access.md"), "sh")
 
 
 def _settings(command: str, last: str) -> dict[str, str]:
@@ -31,8 +31,10 @@ def test_the_commands_give_access_and_take_it_away(tmp_path: Path) -> None:
         items, key = done.stdout.split()
         assert items == "[]"
         assert re.fullmatch("items_key_[A-Za-z0-9_-]{43}", key)
+        done = run(exported + ASSIGN + AUDIT.replace(":8000/", f":{running.port}/"), tmp_path)
+        assert done.stdout.splitlines() == ["items: 0 rows belong to key:alice now.", "[]", "[]"]
         done = run(exported + CHANGE, tmp_path)
-        listed, rotated, revoked = done.stdout.splitlines()
+        listed, _, rotated, revoked = done.stdout.splitlines()
         assert listed.startswith("alice ")
         assert rotated.startswith("items_key_")
         assert revoked == "2 keys of alice revoked."
@@ -54,6 +56,6 @@ def test_compose_is_published_with_a_decision() -> None:
 def test_the_scopes_and_the_limits_are_those_of_the_service() -> None:
     """Every scope of the contract is in the table."""
     text = read("docs/access.md")
-    assert {spans(row[0])[0] for row in table(text, "What a client sees") if row[0].startswith("`items:")} == scopes()
+    assert {spans(row[0])[0] for row in table(text, "What a client sees") if re.match("`[a-z]+:", row[0])} == scopes()
     assert f"after {attempts.FAILURES} credentials" in text
     assert f"every {attempts.SECONDS_FOR_ONE:g} s" in text

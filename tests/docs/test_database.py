@@ -20,7 +20,7 @@ SERVE, DOWNGRADE, CHECK = blocks(read("docs/database.md"), "sh")
 def run(command: str, folder: Path, *, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """Run commands of a page in the folder of a service, with the Python that runs the tests and the code here."""
     assert command.replace('"$(date', "").count(".venv/bin/") == len(
-        re.findall(r"\.venv/bin/flask --app app (?:db|keys) ", command)
+        re.findall(r"\.venv/bin/flask --app app (?:db|keys|owners) ", command)
     )
     command = re.sub(r"\.venv/bin/flask --app app", f"{shlex.quote(sys.executable)} -m flask --app {ROOT}/app", command)
     script = f"export DATABASE_URL=sqlite:///{folder}/var/items.db\n{command}"

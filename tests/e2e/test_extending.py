@@ -99,6 +99,14 @@ def test_their_tests_and_those_of_every_resource_pass(extended: Path) -> None:
     print(_run(f".venv/bin/python -m pytest -q -n 2 {tests}", extended)[-300:])
 
 
+def test_two_principals_cannot_reach_the_rows_of_each_other(extended: Path) -> None:
+    """With access control, the new resources have owners; nothing was written for that."""
+    printed = _run(".venv/bin/python -m pytest -q -s -n 0 tests/app/test_two_principals.py", extended)
+    (counts,) = [line for line in printed.splitlines() if line.startswith("Two principals: ")]
+    print(counts)
+    assert f" of {len(resources()) + 2} resources" in counts
+
+
 def test_a_change_of_the_tables_is_a_migration(extended: Path, tmp_path: Path) -> None:
     """With the command of the page, after an index was added."""
     shutil.copytree(extended, tmp_path, dirs_exist_ok=True, symlinks=True)

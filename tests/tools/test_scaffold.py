@@ -241,7 +241,7 @@ def test_all_problems_are_listed_at_once_and_nothing_is_written(
         "Nothing was written.",
         "  - Sprocket.minProperties is not supported; write it after the command has run.",
         "  - Sprocket.properties.a needs maxLength.",
-        f"  - Sprocket.properties.B: the name {NAME_RULE}, and must not be version.",
+        f"  - Sprocket.properties.B: the name {NAME_RULE}, and must not be version or owner.",
     ]
     assert _contents(folder) == before
 
@@ -265,8 +265,8 @@ def test_a_migration_follows_the_newest_one(folder: Path) -> None:
     assert '\nrevision = "0042"\ndown_revision = "0041"\n' in text
     assert [line.split("(")[0].strip() for line in text.splitlines() if line.startswith("    op.")] == [
         "op.create_table",
-        *["op.create_index"] * 3,
-        *["op.drop_index"] * 3,
+        *["op.create_index"] * 7,
+        *["op.drop_index"] * 7,
         "op.drop_table",
     ]
 

@@ -28,9 +28,10 @@ def sort_columns(own: list[Property]) -> list[str]:
 def table(names: Names, own: list[Property], sort: list[str]) -> str:
     """The table, for the end of db/schema.py."""
     parts = [_column(names, each) for each in own]
-    indexed = [name for name in sort if name not in ("id", "created_at", "updated_at")]
-    indexed += [each.name for each in own if each.references]
-    parts += [f"Index({_quoted(f'{names.plural}_by_{name}')}, {_quoted(name)}, 'id')" for name in indexed]
+    ordered = [name for name in sort if name not in ("id", "created_at", "updated_at")]
+    parts += [f"*columns.sorted_by({_quoted(names.plural)}, {_quoted(name)})" for name in ordered]
+    referring = [each.name for each in own if each.references]
+    parts += [f"Index({_quoted(f'{names.plural}_by_{name}')}, {_quoted(name)}, 'id')" for name in referring]
     for each in own:
         if each.schema["type"] == "array":
             limits = f"{each.schema.get('minItems', 0)}, {each.schema['maxItems']}"

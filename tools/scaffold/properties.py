@@ -81,9 +81,9 @@ def _property(name: str, names: Names, owner: Mapping[str, Any], contract: Mappi
     where, written = f"{names.schema}.properties.{name}", owner["properties"][name]
     if not isinstance(written, Mapping):
         raise ScaffoldError([f"{where} must be a schema."])
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST or name == "version":
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST or name in ("version", "owner"):
         rule = f"must have small letters, digits and single underscores, at most {_LONGEST} characters"
-        raise ScaffoldError([f"{where}: the name {rule}, and must not be version."])
+        raise ScaffoldError([f"{where}: the name {rule}, and must not be version or owner."])
     component, schema = _resolved(where, written, names, name, contract)
     schema = _complete(schema, names, name)
     problems = [*problems_of(schema, contract, names)] or ["needs an example"] * ("example" not in schema)
