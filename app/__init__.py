@@ -54,9 +54,7 @@ def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
     is_counted = settings.metrics is not None
     observer = commit_observer if is_counted else None
-    database = Database(
-        settings.database_url, settings.write_timeout, wal_limit=settings.wal_limit, on_commit=observer
-    )
+    database = Database(settings.database_url, settings.write_timeout, wal_limit=settings.wal_limit, on_commit=observer)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
     access = Access(settings, database)
     audit_log = [AuditLog(database, timedelta(days=settings.audit_days))] if access.is_secured else []

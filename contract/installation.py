@@ -63,7 +63,9 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     extensions = Extensions(around, capabilities, options["security_map"], verifiers or {}, limiter)
-    runtime = _runtime(application, document, Exceptions(errors or {}, problem_types or {}, on_violation), run, run_unsafe or run)
+    runtime = _runtime(
+        application, document, Exceptions(errors or {}, problem_types or {}, on_violation), run, run_unsafe or run
+    )
     compiler = Compiler(document, runtime, extensions, enforce=enforce)
     functions, compiled = _compile(compiler, document, found, handlers, capabilities)
     _add_forwarded(application, _forwarded(document, found), functions, options)
