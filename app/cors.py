@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract.responses.response import WHOLE_RESPONSE
 from contract.spec.document import METHODS, resolve
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -40,6 +41,7 @@ class Cors:
             await self._app(scope, receive, send)
             return
         added = self._added(scope)
+        scope.get("extensions", {}).pop(WHOLE_RESPONSE, None)  # a response would not go through `send`
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
