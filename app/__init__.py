@@ -52,15 +52,13 @@ HANDLERS = "handlers"
 
 def create_app(settings: Settings) -> FlaskApp:
     """Return the application. Opens no database: that happens when a server starts it. Raise `ContractError`."""
-    is_counted = settings.metrics is not None
-    observer = commit_observer if is_counted else None
-    database = Database(settings.database_url, settings.write_timeout, wal_limit=settings.wal_limit, on_commit=observer)
+    database = _database(settings)
     keys = IdempotencyKeys(database, timedelta(hours=settings.idempotency_hours))
     access = Access(settings, database)
     audit_log = [AuditLog(database, timedelta(days=settings.audit_days))] if access.is_secured else []
     specification = contracts.load(secured=access.is_secured)
     background: list[Background] = [partial(remove_old_rows, database, [keys, *audit_log]), *access.background]
-    if is_counted:
+    if settings.metrics is not None:
         background.append(partial(sample_database, database, operation_ids(specification)))
     telemetry = Telemetry(specification["info"]["version"]) if settings.otel_exporter_otlp_endpoint else None
     if telemetry is not None:
@@ -90,6 +88,11 @@ def create_app(settings: Settings) -> FlaskApp:
         on_violation=partial(metrics.count, "contract_violations_total"),
     )
     return application
+
+
+def _database(settings: Settings) -> Database:
+    observer = commit_observer if settings.metrics is not None else None
+    return Database(settings.database_url, settings.write_timeout, wal_limit=settings.wal_limit, on_commit=observer)
 
 
 def _lifespan(

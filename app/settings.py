@@ -1,6 +1,5 @@
 """The settings, read from environment variables and checked before the service starts."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -8,123 +7,33 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
-from app.setting_values import algorithm, key_set, optional, origins
+from app.setting_values import (
+    Bind,
+    algorithm,
+    bind,
+    database_url,
+    host,
+    host_names,
+    key_set,
+    one_of,
+    optional,
+    origins,
+    proxies,
+    shared_file,
+    switch,
+    url,
+    whole_number,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-Bind = str | tuple[str, int]
-"""The path of a Unix socket, or an IP address and a port."""
-
-
 class SettingsError(Exception):
     """One or more settings are invalid. The message lists each with what is expected."""
-
-
-def _database_url(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("must be a database URL, such as sqlite:////data/items.db") from None
-    if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database not in (None, "", ":memory:"):
-        if url.query:
-            raise ValueError("must be sqlite:///FILE without parameters")
-        return url
-    if url.get_backend_name() == "postgresql":
-        return _with_psycopg(url)
-    raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
-
-
-def _with_psycopg(url: URL) -> URL:
-    url = url.set(drivername="postgresql+psycopg")
-    try:
-        url.get_dialect().import_dbapi()
-    except ImportError as error:  # there is no wheel for this machine, or no libpq
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"needs psycopg, which this Python cannot import ({reason})") from None
-    return url
-
-
-def _host(text: str) -> str:
-    """Accept an IP address or a host name. Whether it belongs to this machine is known only when it is used."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        # Digits and dots alone are an IP address with a mistake in it.
-        if not re.fullmatch(r"(?![\d.]+$)[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", text):
-            raise ValueError("must be an IP address or a host name, without http:// and without the port") from None
-    return text
-
-
-def _proxies(text: str) -> str:
-    networks = [network.strip() for network in text.split(",")]
-    try:
-        for network in networks:
-            if network != "*":
-                ipaddress.ip_network(network)
-    except ValueError:
-        raise ValueError("must be a list of IP addresses or networks, separated by commas, or *") from None
-    return ",".join(networks)
-
-
-def _host_names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip().lower() for name in text.split(",")) if text else ()
-    for name in names:
-        if not re.fullmatch(r"\.?[a-z0-9_]([a-z0-9_.-]{0,252})", name):
-            raise ValueError("must be a list of host names, separated by commas, such as example.com,.example.org")
-    return names
-
-
-def _whole_number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _shared_file(text: str) -> Path | None:
-    if text and not os.access(Path(text).parent, os.W_OK):
-        raise ValueError("must be a file in a folder that exists, and that the service can write to")
-    return Path(text) if text else None
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(f"must be one of: {', '.join(choices)}")
-        return text.lower()
-
-    return parse
-
-
-def _switch(text: str) -> bool:
-    return _one_of("on", "off")(text) == "on"
-
-
-def _url(text: str) -> str:
-    if text and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
-        raise ValueError("must be a URL that begins with http:// or https://")
-    return text
-
-
-def _bind(text: str) -> Bind | None:
-    if text.startswith("/"):
-        return text
-    host, _, port = text.rpartition(":")
-    try:
-        ip = str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]")))
-        return ip, _whole_number(1, 65535)(port)
-    except ValueError:
-        if not text:
-            return None
-        raise ValueError("must be an IP address and a port, such as 127.0.0.1:9000, or the path of a socket") from None
 
 
 def _without_password(text: str) -> str:
@@ -144,47 +53,47 @@ class Settings:
 
     database_url: URL = _setting(
         f"sqlite:///{ROOT}/var/items.db",
-        _database_url,
+        database_url,
         "The database: `sqlite:///FILE` or `postgresql://…`.",
     )
-    host: str = _setting("127.0.0.1", _host, "The IP address or host name to listen on.")
-    port: int = _setting("8000", _whole_number(0, 65535), "The port to listen on; 0 picks a free port.")
-    web_concurrency: int = _setting("2", _whole_number(1, 256), "The number of worker processes.")
-    log_level: str = _setting("info", _one_of(*LOG_LEVELS), "The lowest level that is logged.")
-    log_format: str = _setting("text", _one_of(*LOG_FORMATS), "The format of the log: `text` or `json`.")
-    access_log: bool = _setting("on", _switch, "Whether to log every request: `on` or `off`.")
+    host: str = _setting("127.0.0.1", host, "The IP address or host name to listen on.")
+    port: int = _setting("8000", whole_number(0, 65535), "The port to listen on; 0 picks a free port.")
+    web_concurrency: int = _setting("2", whole_number(1, 256), "The number of worker processes.")
+    log_level: str = _setting("info", one_of(*LOG_LEVELS), "The lowest level that is logged.")
+    log_format: str = _setting("text", one_of(*LOG_FORMATS), "The format of the log: `text` or `json`.")
+    access_log: bool = _setting("on", switch, "Whether to log every request: `on` or `off`.")
     validate_responses: str = _setting(
         "enforce",
-        _one_of("enforce", "log"),
+        one_of("enforce", "log"),
         "What happens when a response violates the contract: a 500 (`enforce`) or a log entry (`log`).",
     )
     write_timeout: int = _setting(
-        "5", _whole_number(1, 300), "The seconds that a write may wait for other writes, before it is a 503."
+        "5", whole_number(1, 300), "The seconds that a write may wait for other writes, before it is a 503."
     )
     wal_limit: int = _setting(
         "1024",
-        _whole_number(0, 1_048_576),
+        whole_number(0, 1_048_576),
         "The MiB that `items.db-wal` may have while another program reads in one long transaction. Above that, writes "
         "are a 503. 0 means any number.",
     )
     graceful_timeout: int = _setting(
-        "30", _whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
+        "30", whole_number(1, 3600), "The seconds that running requests have to finish when the service stops."
     )
     forwarded_allow_ips: str = _setting(
         "127.0.0.1,::1",
-        _proxies,
+        proxies,
         "The proxies whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Prefix` are trusted: IP addresses "
         "or networks, separated by commas, or `*`.",
     )
     connections_per_ip: int = _setting(
         "500",
-        _whole_number(0, 65535),
+        whole_number(0, 65535),
         "The open connections that one IP address may have to each worker process; more are a 429. 0 means any number. "
         "It does not apply to the proxies in `FORWARDED_ALLOW_IPS`, nor to Unix sockets.",
     )
     access: str = _setting(
         "",
-        optional(_one_of("open", "secured")),
+        optional(one_of("open", "secured")),
         "Who may send requests: everyone (`open`), or who has an API key or a token (`secured`; see "
         "[access.md](access.md)). Empty means `open`, and stops a start where other machines can reach the service.",
     )
@@ -217,43 +126,43 @@ class Settings:
     )
     allowed_hosts: tuple[str, ...] = _setting(
         "",
-        _host_names,
+        host_names,
         "The host names that are served, separated by commas; others are a 421. `.example.com` stands for example.com "
         "and every name below it. Empty means any. IP addresses and localhost are always served.",
     )
     idempotency_hours: int = _setting(
-        "24", _whole_number(1, 8760), "The hours for which the response to an `Idempotency-Key` is kept."
+        "24", whole_number(1, 8760), "The hours for which the response to an `Idempotency-Key` is kept."
     )
     rate_limit_file: Path | None = _setting(
         "",
-        _shared_file,
+        shared_file,
         "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits "
         "together. Empty means that each instance counts for itself.",
     )
     metrics: Bind | None = _setting(
         "",
-        _bind,
+        bind,
         "Where Prometheus gets the metrics, `/metrics`: an IP address and a port, such as `127.0.0.1:9000`, or the "
         "path of a Unix socket. Empty: nothing is counted.",
     )
     slow_request_ms: int = _setting(
         "1000",
-        _whole_number(0, 3_600_000),
+        whole_number(0, 3_600_000),
         "The milliseconds from which a request is slow; it is then logged once more, as a warning. 0: none is slow. "
         "Requests with a status of 500 or more are always logged so.",
     )
     otel_exporter_otlp_endpoint: str = _setting(
         "",
-        _url,
+        url,
         "The URL of a collector for OpenTelemetry, such as `http://127.0.0.1:4318`, which gets a span for each request "
         "to an operation. Empty: none. It needs `requirements/telemetry.txt`.",
     )
     audit_days: int = _setting(
-        "365", _whole_number(1, 36500), "The days for which entries of the audit log are kept, with `ACCESS=secured`."
+        "365", whole_number(1, 36500), "The days for which entries of the audit log are kept, with `ACCESS=secured`."
     )
     welcome: bool = _setting(
         "off",
-        _switch,
+        switch,
         "Whether to print the URLs, the database and how to stop when the service is ready: `on` or `off`.",
     )
 

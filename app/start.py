@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.setting_values import is_loopback
-from app.settings import Bind, Settings
+from app.setting_values import Bind, is_loopback
+from app.settings import Settings
 from db.copies import DamagedError
 from db.engine import Database
 from db.errors import DatabaseError

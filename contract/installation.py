@@ -55,22 +55,25 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
     operations, `capabilities` around the handlers of those that declare a header or have unsafe methods, `outside`
     around all that is served. `verifiers` verify the credentials of security schemes, by name; `limiter` counts for
-    `x-rate-limit`; `on_violation` is told of every violation. `connexion_options` are for Connexion's `add_api()`;
-    `pythonic_params` and `security_map` concern every operation.
+    `x-rate-limit`; `on_violation` is told of every violation. `connexion_options` are for Connexion's `add_api()`.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
     extensions = Extensions(around, capabilities, options["security_map"], verifiers or {}, limiter)
-    runtime = _runtime(
-        application, document, Exceptions(errors or {}, problem_types or {}, on_violation), run, run_unsafe or run
-    )
+    exceptions = Exceptions(errors or {}, problem_types or {}, on_violation)
+    runtime = _runtime(application, document, exceptions, run, run_unsafe or run)
     compiler = Compiler(document, runtime, extensions, enforce=enforce)
     functions, compiled = _compile(compiler, document, found, handlers, capabilities)
     _add_forwarded(application, _forwarded(document, found), functions, options)
+    _build(application, _outermost(application, compiler, Router(compiled), runtime, outside))
+
+
+def _build(application: FlaskApp, outermost: Callable[[ASGIApp], Any]) -> None:
+    """Build the middlewares; nothing can be added after that."""
     flask_internals.prepare(application.app)
-    connexion_internals.build_stack(application, _outermost(application, compiler, Router(compiled), runtime, outside))
+    connexion_internals.build_stack(application, outermost)
     guards.refuse_additions(application)
 
 

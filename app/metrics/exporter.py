@@ -16,7 +16,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from app.settings import Bind
+from app.setting_values import Bind
 
 logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 1

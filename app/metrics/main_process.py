@@ -12,7 +12,8 @@ import yaml
 
 from app import metrics
 from app.metrics.memory import Memory
-from app.settings import ROOT, Bind
+from app.setting_values import Bind
+from app.settings import ROOT
 
 logger = logging.getLogger(__name__)
 
