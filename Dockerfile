@@ -48,6 +48,8 @@ RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /v
 
 
 FROM ${PYTHON_IMAGE} AS web
+# KEYS_SECRET_FILE is a path, not a secret.
+# hadolint ignore=DL3064
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
