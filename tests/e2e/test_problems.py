@@ -129,8 +129,11 @@ def usual_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def _same(response: str) -> str:
-    """Return what does not vary. `Connection` depends on whether the whole body had arrived."""
-    return re.sub(r"^connection:.*\n", "", _comparable(response), flags=re.MULTILINE)
+    """Return what the pages show and does not vary. `Connection` depends on whether the whole body had arrived.
+
+    The pages omit `RateLimit` and `RateLimit-Policy`, as they omit the security headers: docs/limits.md is about them.
+    """
+    return re.sub(r"^(connection|ratelimit(-policy)?):.*\n", "", _comparable(response), flags=re.MULTILINE)
 
 
 def printed(example: Example, port: int) -> str:
