@@ -170,7 +170,7 @@ def test_nginx_uses_a_second_instance_without_a_restart(stack: Composed, capsys:
 
 
 def test_the_images_are_small(stack: Composed) -> None:
-    """The service adds at most 95 MB to Python's image, of which `cryptography` has 14; nginx adds 40 MB to Debian's."""
+    """The service adds at most 95 MB to Python's image (14 are cryptography), and nginx 40 MB to Debian's."""
     added = {}
     for name, base in (("web", "python:3.13-slim-bookworm"), ("nginx", "debian:bookworm-slim")):
         sizes = stack.run(["docker", "history", "--human=false", "--format", "{{.Size}}", f"{stack.project}-{name}"])
