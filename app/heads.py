@@ -6,14 +6,17 @@ Gunicorn looks three times, for parsers and proxies of all kinds, which takes a 
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from gunicorn.asgi.parser import RFC9112_TARGET_INVALID, CallbackRequest, InvalidRequestLine
+from gunicorn.asgi.parser import RFC9112_TARGET_INVALID, CallbackRequest, InvalidHeader, InvalidRequestLine
 
 
 class Head(CallbackRequest):  # type: ignore[misc]  # Gunicorn has no types
     """A request as Gunicorn knows it. `needs_policy`: it has a header that only some proxies may send."""
 
     def __init__(self, parser: Any, scheme: str, proxy_headers: frozenset[bytes]) -> None:
-        """Read what the parser has. Raise `InvalidRequestLine`."""
+        """Read what the parser has. Raise `InvalidRequestLine` or `InvalidHeader`.
+
+        A request with chunks never comes here, so any Transfer-Encoding is one without them (RFC 9112 §6.3).
+        """
         url = parser.path
         if RFC9112_TARGET_INVALID.search(url):
             raise InvalidRequestLine("Invalid request line")
@@ -36,12 +39,17 @@ class Head(CallbackRequest):  # type: ignore[misc]  # Gunicorn has no types
         self._connection = self.host = None
         self._has_upgrade = self._expect_100_continue = self.needs_policy = False
         self.headers_bytes = list(parser.asgi_headers)
+        self._look_at_headers(proxy_headers)
+
+    def _look_at_headers(self, proxy_headers: frozenset[bytes]) -> None:
         for name, value in self.headers_bytes:
             if name == b"host":
                 self.host = value
             elif name == b"connection":
                 if self._connection is None:
                     self._connection = value.decode("latin-1")
+            elif name == b"transfer-encoding":
+                raise InvalidHeader("Transfer-Encoding does not end with chunked")
             elif name == b"upgrade":
                 self._has_upgrade = True
             elif name == b"expect":

@@ -64,6 +64,7 @@ def _errors() -> str:
 def _properties(status: str, specification: Mapping[str, Any]) -> str:
     """Return a table of the properties that a problem with this status can have, as the contract describes them."""
     absent = {"errors": status != "400", "request_id": status != "500"}
-    described = specification["components"]["schemas"]["Problem"]["properties"]
+    schemas = specification.get("components", {}).get("schemas", {})
+    described = schemas.get("Problem", {}).get("properties", {})
     rows = (f"| `{name}` | {part['description']} |\n" for name, part in described.items() if not absent.get(name))
     return "| Property | Meaning |\n|---|---|\n" + "".join(rows)

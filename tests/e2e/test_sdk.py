@@ -99,7 +99,7 @@ def test_make_sdk_generates_both_clients_without_a_warning() -> None:
     lines = [
         r"Generating sdk/python",
         r"✨ openapi-typescript [\d.]+",
-        r"🚀 openapi/items\.yaml → sdk/typescript/items\.ts \[[\d.]+m?s\]",
+        r"🚀 sdk/contract\.yaml → sdk/typescript/items\.ts \[[\d.]+m?s\]",
     ]
     assert re.fullmatch("\n".join(lines), printed.strip()), printed
 

@@ -369,6 +369,7 @@ def _copy(folder: Path) -> Path:
     checkout = folder / "checkout"
     for name in ("app", "contract", "db", "handlers", "openapi"):
         shutil.copytree(ROOT / name, checkout / name)
+    shutil.copytree(ROOT / "docs", checkout / "docs", ignore=shutil.ignore_patterns("*.png"))
     shutil.copy(ROOT / "gunicorn.conf.py", checkout)
     return checkout
 
