@@ -52,8 +52,8 @@ class Writer(threading.Thread):
         self.tally.sent += 1
         try:
             connection.request("POST", "/items", b'{"name": "under load"}', {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            body = response.read()
+            with connection.getresponse() as response:
+                body = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.tally.lost.append(repr(error))
         else:

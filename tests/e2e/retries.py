@@ -51,8 +51,8 @@ class RetryingClient(threading.Thread):
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
             try:
                 connection.request(method, path, json.dumps({"name": name}).encode(), headers)
-                response = connection.getresponse()
-                body = response.read()
+                with connection.getresponse() as response:
+                    body = response.read()
             except (OSError, http.client.HTTPException):
                 self.done.retries += 1
                 self.stop.wait(0.01)

@@ -51,7 +51,8 @@ def read_as(client: str, port: int) -> int:
         connection.sock.bind((client, 0))
         connection.sock.connect(("127.0.0.1", port))
         connection.request("GET", "/items")
-        return connection.getresponse().status
+        with connection.getresponse() as response:
+            return response.status
 
 
 def refused(connections: list[socket.socket]) -> list[socket.socket]:

@@ -63,8 +63,8 @@ class Client(threading.Thread):
             self._connection.request(
                 method, path, body, {name.replace("_", "-"): text for name, text in headers.items()}
             )
-            response = self._connection.getresponse()
-            return Response(response.status, tuple(response.getheaders()), response.read())
+            with self._connection.getresponse() as response:
+                return Response(response.status, tuple(response.getheaders()), response.read())
         except (OSError, http.client.HTTPException):
             self._close()
             return None

@@ -196,8 +196,8 @@ class Client(threading.Thread):
         media_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
         try:
             self._connection.request(method, path, sent, {"Content-Type": media_type, **headers})
-            response = self._connection.getresponse()
-            content = response.read()
+            with self._connection.getresponse() as response:
+                content = response.read()
         except (OSError, http.client.HTTPException) as error:
             self.tally.failed[f"{method} {type(error).__name__}"] += 1
             self._connection.close()
