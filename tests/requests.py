@@ -94,8 +94,8 @@ def _header(name: bytes, values: list[str]) -> st.SearchStrategy[list[tuple[byte
 def by_hand(draw: st.DrawFn) -> Sent:
     """A request with any number of things wrong with it; in one of fifty only the body can be wrong."""
     if draw(st.integers(0, 49)) == 0:
-        media_type = ((b"content-type", b"application/json"),)
-        return Sent("POST", b"/items", media_type, (draw(st.sampled_from(RAW_BODIES[1:])),), length=True)
+        usual = ((b"content-type", b"application/json"),)
+        return Sent("POST", b"/items", usual, (draw(st.sampled_from(RAW_BODIES[1:])),), length=True)
     method = draw(st.sampled_from(METHODS[:5] * 3 + METHODS))
     target = draw(_paths)
     if draw(st.booleans()):
