@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Clients:
     for name in ("sdk/python/items_client", "sdk/typescript", "tests/e2e/clients"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
-    contract = specification()
+    contract = deepcopy(specification())  # all tests share it
     paths = contract["paths"]
     for operation in (paths["/items"]["post"], paths["/items/{item_id}"]["patch"]):
         operation["parameters"] = [*operation.get("parameters", []), KEY_PARAMETER]
