@@ -55,7 +55,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
     operations, `capabilities` around the handlers of those that declare a header or have unsafe methods, `outside`
     around all that is served. `verifiers` verify the credentials of security schemes, by name; `limiter` counts for
-    `x-rate-limit`; `on_violation` is told of every violation. `connexion_options` are for Connexion's `add_api()`.
+    `x-rate-limit`; `on_violation` is called for every violation. `connexion_options` are for Connexion's `add_api()`.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}

@@ -5,7 +5,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 OnViolation = Callable[[str, str], None]
-"""Is told of each violation, for example to count it: of a `request` or of a `response`, and of which operation."""
+"""A function that is called for each violation: whether a `request` or a `response` has it, and the operationId."""
 _TYPES = {
     "string": "a string",
     "integer": "an integer",

@@ -32,7 +32,7 @@ class Database:
     """Connections to one database. Opens none before the first is asked for.
 
     `write_timeout` is how many seconds a write may wait for others. `wal_limit`, in MiB, is for SQLite: `db.wal`.
-    `on_commit` is told of every commit of several calls of `run()`; only on SQLite.
+    `on_commit` is called for every commit of several calls of `run()`; only on SQLite.
     """
 
     def __init__(

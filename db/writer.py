@@ -19,7 +19,7 @@ ALONE = 8  # turns with one call each, after which the next call is not expected
 
 
 OnCommit = Callable[[int, float, list[float]], None]
-"""Is told of each commit: how many calls share it, its seconds, and those of each call from `run()` to its end."""
+"""A function that is called for each commit: how many calls share it, its seconds, and those of each call."""
 
 
 class _Call(NamedTuple):

@@ -1,4 +1,4 @@
-"""containers/nginx.sh: the list of servers, when nginx is told to reload it, and TLS."""
+"""containers/nginx.sh: the list of servers, when nginx reloads it, and TLS."""
 
 import json
 import os

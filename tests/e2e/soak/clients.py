@@ -48,7 +48,7 @@ class Item:
 
 
 class Client(threading.Thread):
-    """Creates, reads, lists, updates and deletes items until it is told to stop. It ends what it has begun."""
+    """Creates, reads, lists, updates and deletes items until it is stopped, and ends what it has begun."""
 
     def __init__(self, number: int, port: int) -> None:
         super().__init__(daemon=True)
