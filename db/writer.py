@@ -19,7 +19,10 @@ ALONE = 8  # turns with one call each, after which the next call is not expected
 
 
 OnCommit = Callable[[int, float, list[float]], None]
-"""A function that is called for each commit: how many calls share it, its seconds, and those of each call."""
+"""A function that is called for each commit: how many calls share it, and its seconds.
+
+The third argument has the seconds of each call, from `run()` to its end.
+"""
 
 
 class _Call(NamedTuple):
