@@ -64,7 +64,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         """Do one thing after the other."""
         while not self.stop.wait(self._random.uniform(0, 0.02)):
-            some = self._random.choice([self._create, self._read, self._update, self._patch, self._pages, self._delete])
+            some = self._random.choice([self._create, self._read, self._update, self._patch, self._pages, self._remove])
             if some in (self._create, self._pages) or self.items:
                 some()
         self._connection.close()
@@ -72,7 +72,7 @@ class Client(threading.Thread):
     def _create(self) -> None:
         """Create an item. The key makes it safe to repeat the request until there is a response."""
         if len(self.items) >= KEPT_ITEMS:
-            self._delete()
+            self._remove()
         self._created += 1
         name = f"client {self.number}, item {self._created}"
         response, content = self._safely("POST", "/items", {"name": name})
@@ -117,7 +117,7 @@ class Client(threading.Thread):
         else:
             self._lost(f"{item}: a patch with the current ETag is {response.status}")
 
-    def _delete(self) -> None:
+    def _remove(self) -> None:
         """Delete an item with If-Match. Without a response, read whether it was done."""
         item = self._random.choice(self.items)
         done = self._once("DELETE", item.path, None, {"If-Match": item.tag})
