@@ -1,5 +1,6 @@
 """`make sbom` and `make audit`, as users run them."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -10,10 +11,15 @@ from tests.e2e.stack import ROOT
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make in the checkout, with the installed packages; it installs its tools first."""
+    """Run make in the checkout, with the installed packages; it installs its tools first.
+
+    Without the options of the make that may have started the tests: `make e2e ARGS=-q`.
+    """
+    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
         cwd=ROOT,
+        env=own,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
