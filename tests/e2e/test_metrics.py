@@ -192,7 +192,8 @@ def test_a_trace_is_in_the_logs_behind_nginx(tmp_path: Path) -> None:
         bad = {"traceparent": f"00-{'0' * 32}-{SPAN}-01", "X-Request-Id": "bad"}
         assert ask(nginx.port, "GET", "/items", headers=bad).status == 200
         (tmp_path / "items.db").rename(tmp_path / "away.db")
-        failed = ask(running.port, "GET", "/items", headers={**TRACEPARENT, "X-Request-Id": "failed"})
+        headers = {**TRACEPARENT, "X-Request-Id": "failed", "Content-Type": "application/json"}
+        failed = ask(running.port, "POST", "/items", b'{"name": "a"}', headers)  # a read looks for the file seldom
         assert failed.status == 503
         wait_until(lambda: running.err.read_text().count('"request_id":"failed"') >= 3, "three lines")
         (tmp_path / "away.db").rename(tmp_path / "items.db")
@@ -207,7 +208,7 @@ def test_a_trace_is_in_the_logs_behind_nginx(tmp_path: Path) -> None:
     }
     assert [nginx.line(name)["trace_id"] for name in ("good", "bad")] == [TRACE, ""]
     (warning,) = (line for line in lines if line["logger"] == "app.slow_requests")
-    assert (warning["level"], warning["operation"]) == ("warning", "list_items")
+    assert (warning["level"], warning["operation"]) == ("warning", "create_item")
     assert [line for line in lines if line["request_id"] == "bad" and "trace_id" in line] == []
 
 
