@@ -30,7 +30,7 @@ class RetryingClient(threading.Thread):
     def __init__(self, port: int, name: str) -> None:
         super().__init__(daemon=True)
         self._port = port
-        self._name = name
+        self._prefix = name
         self.done = Done()
         self.stop = threading.Event()
 
@@ -39,7 +39,7 @@ class RetryingClient(threading.Thread):
         number = 0
         while not self.stop.is_set():
             number += 1
-            name = f"{self._name}-{number}"
+            name = f"{self._prefix}-{number}"
             item = self._send("POST", "/items", name, 201)
             if item is not None and self._send("PATCH", f"/items/{item['id']}", f"{name}-renamed", 200):
                 self.done.items[item["id"]] = f"{name}-renamed"

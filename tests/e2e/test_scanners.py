@@ -83,7 +83,7 @@ class Visitor(threading.Thread):
 
     def __init__(self, target: Target) -> None:
         super().__init__()
-        self._target = target
+        self._nginx = target
         self._context = ssl.create_default_context(cafile=str(target.authority))
         self.stop = threading.Event()
         self.statuses: list[int] = []
@@ -92,7 +92,7 @@ class Visitor(threading.Thread):
         """Read until stopped."""
         while not self.stop.is_set():
             with (
-                socket.create_connection(("127.0.0.1", self._target.port), 5, ("127.0.0.2", 0)) as plain,
+                socket.create_connection(("127.0.0.1", self._nginx.port), 5, ("127.0.0.2", 0)) as plain,
                 self._context.wrap_socket(plain, server_hostname="localhost") as connection,
             ):
                 connection.sendall(b"GET /items?limit=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
