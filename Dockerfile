@@ -83,7 +83,7 @@ LABEL org.opencontainers.image.title="Items" \
 
 FROM ${DEBIAN_IMAGE} AS nginx
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends nginx openssl \
+    && apt-get install -y --no-install-recommends nginx libnginx-mod-http-lua openssl \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /etc/nginx /var/www/html \
     && install -d -o 10001 -g 10001 /run/web
 COPY nginx/ /etc/nginx/

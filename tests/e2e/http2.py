@@ -54,7 +54,7 @@ class Client:
         self.connection = h2.connection.H2Connection(config)
         self.connection.initiate_connection()
         self.is_open = True
-        self._outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Outcome] = {}
         self.flush()
 
     def flush(self) -> None:
@@ -65,14 +65,14 @@ class Client:
     def start(self, fields: Fields, *, is_whole: bool = False) -> int:
         """Send the head of a request, and return the number of its stream."""
         number = self.connection.get_next_available_stream_id()
-        self._outcomes[number] = Outcome()
+        self.outcomes[number] = Outcome()
         self.connection.send_headers(number, list(fields), end_stream=is_whole)
         self.flush()
         return number
 
     def send_body(self, number: int, body: bytes) -> None:
         """Send a body, as far as the server wants to have it, and end the stream."""
-        outcome = self._outcomes[number]
+        outcome = self.outcomes[number]
         while body and not outcome.is_done:
             size = min(FRAME, len(body), self.connection.local_flow_control_window(number))
             if size == 0:
@@ -87,7 +87,7 @@ class Client:
 
     def outcome(self, number: int) -> Outcome:
         """Read until this stream has ended, and return what came back."""
-        outcome = self._outcomes[number]
+        outcome = self.outcomes[number]
         while not outcome.is_done:
             self.read()
         return outcome
@@ -126,7 +126,7 @@ class Client:
         if isinstance(event, h2.events.ConnectionTerminated):
             self._end(event.error_code)
             return
-        outcome = self._outcomes.get(getattr(event, "stream_id", None) or 0, Outcome())
+        outcome = self.outcomes.get(getattr(event, "stream_id", None) or 0, Outcome())
         if isinstance(event, h2.events.ResponseReceived):
             outcome.headers = {str(name): str(value) for name, value in event.headers or ()}
             outcome.status = int(outcome.headers.pop(":status"))
@@ -141,7 +141,7 @@ class Client:
     def _end(self, error: int | None) -> None:
         """Nothing more arrives."""
         self.is_open = False
-        for outcome in self._outcomes.values():
+        for outcome in self.outcomes.values():
             if not outcome.is_done:
                 outcome.error, outcome.is_done = error, True
 

@@ -26,6 +26,8 @@ from tests.e2e.certificates import Pair, self_signed
 ROOT = Path(__file__).resolve().parents[2]
 NGINX_CONF = ROOT / "nginx"
 VAR = ROOT / "var" / "e2e"
+LUA = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
+"""The module that bounds the time of a body, as nginx/local/modules.conf has it. nginx runs without it, too."""
 SECONDS = 30.0
 Edit = tuple[str, str, str]
 """A file of nginx/, a piece of its text that is there once, and what to put in its place."""
@@ -206,6 +208,9 @@ def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = 
     (configuration / "local" / "listen.conf").write_text(f"listen 127.0.0.1:{listen};\n")
     (configuration / "local" / "upstream.conf").write_text(f"server 127.0.0.1:{upstream} max_fails=0;\n")
     (configuration / "local" / "cache.conf").write_text("")
+    if not LUA.exists():
+        (configuration / "local" / "modules.conf").write_text("")
+        (configuration / "http.d" / "body-time.conf").write_text("")
     (configuration / "local" / "servers.conf").write_text("include servers/plain.conf;\n")
     (configuration / "local" / "static.conf").write_text(f"root {folder}/static;\n")
     for name, old, new in edits:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app import edge, prefix
+from app import edge, limits, prefix
 from app.pages import CONTENT_SECURITY_POLICY
 from app.problem_pages import problem_types
 from app.security_headers import HEADERS, POLICY
@@ -127,13 +127,17 @@ def test_nginx_accepts_the_files(tmp_path: Path) -> None:
 
 
 def test_the_deployment_settings_are_few() -> None:
-    """Each file in local/ has one directive, and no proxy is trusted by default."""
+    """Each file in local/ has one kind of directive, and no proxy is trusted by default."""
     files = {path.name: [(d.name, d.arguments) for d in parse(path)] for path in (NGINX_CONF / "local").iterdir()}
     assert files == {
         "cache.conf": [("include", ("/tmp/cache.conf",))],  # noqa: S108  # a mount point in the container
         "certificate.conf": [("map", ("", "$certificate_file"))],
         "listen.conf": [("listen", ("8080",))],
         "listen-tls.conf": [("listen", ("8443", "ssl", "http2"))],
+        "modules.conf": [
+            ("load_module", ("/usr/lib/nginx/modules/ndk_http_module.so",)),
+            ("load_module", ("/usr/lib/nginx/modules/ngx_http_lua_module.so",)),
+        ],
         "proxies.conf": [],
         "servers.conf": [("include", ("/tmp/servers.conf",))],  # noqa: S108  # a mount point in the container
         "static.conf": [("root", ("/srv/static",))],
@@ -164,6 +168,12 @@ def test_nginx_closes_idle_connections_before_gunicorn(gunicorn: dict[str, Any])
 def test_nginx_waits_longer_than_gunicorn(gunicorn: dict[str, Any]) -> None:
     """Gunicorn kills a worker that hangs before nginx gives up."""
     assert seconds(value("proxy_read_timeout", file="server.d/proxy.conf")) > gunicorn["timeout"]
+
+
+def test_a_body_has_as_much_time_as_without_nginx() -> None:
+    """The bound for a whole body is that of the service."""
+    assert limits._SECONDS[limits.BODY] == 60
+    assert "ngx.sleep(60)" in value("access_by_lua", file="http.d/body-time.conf")
 
 
 def test_the_request_id_pattern_is_the_contracts() -> None:
