@@ -32,8 +32,13 @@ write_list() {
     ((${#sockets[@]})) || sockets=(${listed[@]+"${listed[@]}"})
     ((${#sockets[@]})) || sockets=("$SOCKETS/1.sock")
     [ "${sockets[*]}" != "${listed[*]-}" ] || return 1
-    # max_fails=0: keep using a server after a failure. It restarts, or it is removed from the list in a second.
-    printf 'server unix:%s max_fails=0;\n' "${sockets[@]}" >"$LIST"
+    # nginx does not use a server for ten seconds after it has failed, so a repeated request goes to another one. It may
+    # wait in a worker from before a reload, whose list has instances that are gone by now. If all have failed, nginx
+    # uses the backups, which are the same servers without such a pause: each attempt is made.
+    local socket
+    for socket in "${sockets[@]}"; do
+        printf 'server unix:%s;\nserver unix:%s backup max_fails=0;\n' "$socket" "$socket"
+    done >"$LIST"
     listed=("${sockets[@]}")
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.certificates import Authority, Pair, openssl, self_signed
-from tests.e2e.stack import ROOT, wait_until
+from tests.e2e.stack import ROOT, listed, wait_until
 
 NGINX = """
 import os, signal, sys, time
@@ -50,7 +50,7 @@ def started(folder: Path, **settings: str) -> Iterator[Path]:
 
 def servers(folder: Path, *numbers: int) -> str:
     """Return the list of these instances."""
-    return "".join(f"server unix:{folder}/{number}.sock max_fails=0;\n" for number in numbers)
+    return listed(*(f"unix:{folder}/{number}.sock" for number in numbers))
 
 
 def test_nginx_starts_before_the_service(tmp_path: Path) -> None:

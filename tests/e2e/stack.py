@@ -222,6 +222,11 @@ def configure(folder: Path, listen: int, upstream: int, edits: Iterable[Edit] = 
     return [nginx_program(), "-p", f"{folder}/", "-c", str(configuration / "nginx.conf"), *user]
 
 
+def listed(*servers: str) -> str:
+    """Return the list of these servers as containers/nginx.sh writes it."""
+    return "".join(f"server {server};\nserver {server} backup max_fails=0;\n" for server in servers)
+
+
 @contextlib.contextmanager
 def edge(folder: Path, upstream: int, edits: Iterable[Edit] = ()) -> Iterator[Running]:
     """Run the real nginx with the files of nginx/, in front of the port `upstream`.

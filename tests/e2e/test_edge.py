@@ -23,12 +23,14 @@ import pytest
 from app.problem_pages import problem_types
 from tests.e2e.stack import (
     NGINX_CONF,
+    Edit,
     Response,
     Running,
     ask,
     configure,
     edge,
     free_port,
+    listed,
     listens,
     nginx_program,
     post,
@@ -755,6 +757,37 @@ def test_a_request_goes_to_another_instance(tmp_path: Path, method: str) -> None
             assert [ask(nginx.port, method, "/items/1", b"{}").status for _ in range(8)] == [200] * 8
         assert "Connection refused" in nginx.err.read_text()
     assert len(upstream.requests) == 8
+
+
+def instances(port: int, *others: int) -> Edit:
+    """Return the edit that lists these instances as in the containers."""
+    servers = listed(*(f"127.0.0.1:{each}" for each in (*others, port)))
+    return "local/upstream.conf", f"server 127.0.0.1:{port} max_fails=0;\n", servers
+
+
+def test_an_instance_that_is_gone_is_tried_once(tmp_path: Path) -> None:
+    """Two of three are gone, so five requests need seven attempts at most."""
+    with (
+        scripted(lambda *_: OK) as upstream,
+        edge(tmp_path / "edge", upstream.port, [instances(upstream.port, free_port(), free_port())]) as nginx,
+    ):
+        assert [ask(nginx.port, "PUT", "/items/1", b"{}").status for _ in range(5)] == [200] * 5
+        wait_until(lambda: len(nginx.lines()) == 5, "all requests in the log")
+        assert sum(len(line["upstream"].split(" : ")) for line in nginx.lines()) <= 7
+
+
+def test_a_request_waits_for_an_instance_that_has_failed(tmp_path: Path) -> None:
+    """Each attempt is made, although the instance has just failed."""
+    port = free_port()
+    with (
+        edge(tmp_path / "edge", port, [instances(port)]) as nginx,
+        ThreadPoolExecutor() as pool,
+    ):
+        pending = [pool.submit(ask, nginx.port, "PUT", "/items/1", b"{}") for _ in range(4)]
+        wait_until(lambda: nginx.err.read_text().count("Connection refused") > 8, "the third attempt")
+        with scripted(lambda *_: OK, port):
+            assert [request.result(30).status for request in pending] == [200] * 4
+    assert "no live upstreams" not in nginx.err.read_text()
 
 
 def test_a_repeated_response_keeps_its_strong_etag(tmp_path: Path) -> None:

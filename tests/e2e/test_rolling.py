@@ -156,14 +156,14 @@ def test_nginx_uses_a_second_instance_without_a_restart(stack: Composed, capsys:
     nginx = stack.inspect("nginx")["State"]["StartedAt"]
     with using(stack.port) as clients:
         stack.up("--no-recreate", "--scale", "web=2")
-        wait_until(lambda: servers(stack).count("server ") == 2, "two servers")
+        wait_until(lambda: servers(stack).count(" backup ") == 2, "two servers")
     assert_unnoticed(clients, "a second instance", capsys)
     both = used(stack, 40, "two-instances")
     assert set(both) == {"unix:/run/web/1.sock", "unix:/run/web/2.sock"}
     assert min(both.values()) >= 10
     with using(stack.port) as clients:
         stack.up("--no-recreate", "--scale", "web=1")
-        wait_until(lambda: servers(stack).count("server ") == 1, "one server")
+        wait_until(lambda: servers(stack).count(" backup ") == 1, "one server")
     assert_unnoticed(clients, "one instance again", capsys)
     assert len(used(stack, 20, "one-instance")) == 1
     assert stack.inspect("nginx")["State"]["StartedAt"] == nginx

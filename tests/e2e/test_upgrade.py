@@ -16,7 +16,7 @@ from tests.e2e.upgrading import Load, upgrading
 
 LABELS = "org.opencontainers.image."
 INSTANCES = 2
-SIMPLE, ROLLING = (block for block in blocks(read("docs/runbook.md"), "sh") if "IMAGE_VERSION=" in block)
+ROLLING, SIMPLE = (block for block in blocks(read("docs/runbook.md"), "sh") if "IMAGE_VERSION=" in block)
 
 
 @pytest.fixture(scope="module")
