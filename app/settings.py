@@ -137,7 +137,7 @@ class Settings:
         "",
         shared_file,
         "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits "
-        "together. Empty means that each instance counts for itself.",
+        "together, also over restarts. Empty means that each instance counts for itself, from its start.",
     )
     metrics: Bind | None = _setting(
         "",
