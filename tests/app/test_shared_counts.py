@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, lockf
@@ -130,7 +131,7 @@ def test_a_row_that_is_half_written_counts_as_nothing() -> None:
 def test_a_process_that_was_stopped_with_the_lock_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """They wait for it, and then count without it."""
     pauses: list[float] = []
-    monkeypatch.setattr(shared_counts.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     counts = SharedCounts()
     reader, writer = os.pipe()
 
