@@ -53,13 +53,20 @@ def check_access(access: str, listens: Iterable[Any]) -> None:
     """Check that who serves other machines has decided who may send requests. Raise `StartError`."""
     if access:
         return
-    for listen in listens:
+    for listen in _of_systemd() or listens:
         host = _host(listen)
         if host is not None and not is_loopback(host):
             raise StartError(
                 f"Other machines can reach {host}, and ACCESS is not set. ACCESS=secured serves who has an API key or "
                 "a token, ACCESS=open serves everyone; see docs/access.md."
             )
+
+
+def _of_systemd() -> range:
+    """Return the sockets that systemd has opened: Gunicorn uses them in place of its setting (sd_listen_fds(3))."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return range(0)
+    return range(3, 3 + int(os.environ.get("LISTEN_FDS", "0")))
 
 
 def _host(listen: Any) -> str | None:
