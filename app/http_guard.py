@@ -123,18 +123,21 @@ def _check(request: Any, hosts: Hosts) -> None:
     """Check the target, the host and the transfer coding. Raise Gunicorn's errors, or `MisdirectedError`."""
     if request.raw_path[:1] != b"/":
         _use_absolute_form(request)
-    for name, host in request.headers_bytes:  # a second one is refused by both parsers
-        if name == b"host":
-            if host not in hosts.remembered:
-                hosts.check(host)
-            break
-    else:
+    host = request.host if request.__class__ is Head else _host(request)
+    if host is None:
         if request.version >= (1, 1):
             raise InvalidHeader("Host is missing")  # RFC 9112 §3.2
+    elif host not in hosts.remembered:
+        hosts.check(host)
     if request.chunked:
         codings = b",".join(value for name, value in request.headers_bytes if name == b"transfer-encoding")
         if codings.lower() != b"chunked":
             raise UnsupportedTransferCoding("The only Transfer-Encoding here is chunked")
+
+
+def _host(request: Any) -> bytes | None:
+    """Return the host of a request; both parsers refuse a second one."""
+    return next((value for name, value in request.headers_bytes if name == b"host"), None)
 
 
 def _use_absolute_form(request: Any) -> None:
@@ -149,3 +152,5 @@ def _use_absolute_form(request: Any) -> None:
     request.raw_path, request.path = path, unquote_to_bytes(path).decode("utf-8", "replace")
     headers = request.headers_bytes
     request.headers_bytes = [(name, host if name == b"host" else value) for name, value in headers]
+    if request.__class__ is Head and request.host is not None:
+        request.host = host
