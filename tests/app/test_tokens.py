@@ -387,6 +387,8 @@ def test_without_an_issuer_no_token_is_accepted(tmp_path: Path) -> None:
     [
         ({"JWT_JWKS": "x", "JWT_ISSUER": ""}, "JWT_ISSUER is required to accept tokens"),
         ({"JWT_JWKS": "x", "JWT_AUDIENCE": ""}, "JWT_AUDIENCE is required to accept tokens"),
+        ({"JWT_JWKS": "x", "ACCESS": ""}, "ACCESS=secured is required to accept tokens"),
+        ({"JWT_SECRET_FILE": "x", "ACCESS": "open"}, "ACCESS=secured is required to accept tokens"),
         ({"JWT_JWKS": "http://issuer.example/keys"}, "JWT_JWKS must be a file, or a URL with https://"),
         ({"JWT_JWKS": "ftp://issuer.example/keys"}, "JWT_JWKS must be a file, or a URL with https://"),
         ({"JWT_JWKS": "x", "JWT_SECRET_FILE": "y"}, "JWT_JWKS and JWT_SECRET_FILE exclude each other"),
