@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from app import create_app
 from app.access import attempts, keys
 from app.settings import Settings
 from contract import Request, principal
+from contract.problems import Problem
 from db import api_keys
 from db.resources import Statements, timestamp
 from handlers.database import EXTENSION
@@ -227,25 +229,24 @@ def test_requests_at_once_with_a_known_key_are_served(
     application: FlaskApp, settings: Settings, clock: list[float]
 ) -> None:
     """Whatever others at their IP address have tried, and while the database takes its time or fails."""
-    key, database, found = create(application), application.app.extensions[EXTENSION], attempts.Attempts()
-    outcomes: list[Exception | None] = []
+    key, database = create(application), application.app.extensions[EXTENSION]
+    failures: list[Exception] = []
 
     async def run_read(function: Any) -> Any:
         await asyncio.sleep(0)
-        if outcomes and (error := outcomes.pop()):
-            raise error
+        if failures:
+            raise failures.pop()
         return function()
 
     slow = SimpleNamespace(read=database.read, run_read=run_read)
-    verifier = keys.ApiKeys(slow, settings.keys_secret_file.read_bytes, found)  # type: ignore[arg-type]
+    verifier = keys.ApiKeys(slow, settings.keys_secret_file.read_bytes, Mock())  # type: ignore[arg-type]
     request = Request({"client": ("192.0.2.1", 1)}, None, {}, ())  # type: ignore[arg-type]  # no body is read
 
     async def use() -> list[Any]:
         await verifier.verify(key, request)
-        for _ in range(attempts.FAILURES):
-            found.note_failure(request.scope)
+        verifier._attempts.require_few.side_effect = Problem(429, "Others have guessed.")  # type: ignore[attr-defined]
         clock[0] += 0.6
-        outcomes.append(OSError("no connection"))
+        failures.append(OSError("no connection"))
         return await asyncio.gather(*(verifier.verify(key, request) for _ in range(3)), return_exceptions=True)
 
     kinds = [type(each).__name__ for each in asyncio.run(use())]
