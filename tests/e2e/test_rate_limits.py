@@ -1,6 +1,6 @@
 """Rate limits while workers and the main process are killed and reloaded: no client gets more than a limit.
 
-Only the main process of pytest sends `list_items`, so it knows what must be left. Clients send the rest all the time.
+Only the main thread of the test sends `list_items`, so it knows what must be left. Clients send the rest all the time.
 """
 
 import http.client
