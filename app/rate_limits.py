@@ -61,7 +61,7 @@ class RateLimits:
         if len(self._own) >= _MAX_KNOWN:
             self._own.clear()
         self._own[key] = _Part(max(0, granted - 1), left, end)
-        return granted - 1 + left, end - present
+        return granted - 1 + left, min(end - present, limit.seconds * 1000)  # the window may begin a moment later
 
 
 def network(ip: str) -> str:

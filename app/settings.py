@@ -137,7 +137,7 @@ class Settings:
         "",
         shared_file,
         "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits "
-        "together. Empty means that each instance counts for itself.",
+        "together, also over restarts. Empty means that each instance counts for itself, from its start.",
     )
     metrics: Bind | None = _setting(
         "",
@@ -201,6 +201,8 @@ class Settings:
         if not self.accepts_tokens:
             return [f"{name.upper()} needs JWT_JWKS or JWT_SECRET_FILE" for name in names if getattr(self, name)]
         faults = [f"{name.upper()} is required to accept tokens" for name in names[:2] if not getattr(self, name)]
+        if self.access != "secured":  # else everyone would be served, with a token or without
+            faults.append("ACCESS=secured is required to accept tokens")
         if self.jwt_jwks and self.jwt_secret_file:
             faults.append("JWT_JWKS and JWT_SECRET_FILE exclude each other")
         elif self.token_algorithm.startswith("HS") is not bool(self.jwt_secret_file):

@@ -52,6 +52,12 @@ def test_a_client_has_so_many_requests_in_a_window(clock: list[int]) -> None:
     assert limits.count(SMALL, request()) == (2, 60_000)
 
 
+def test_a_window_is_never_longer_than_it_is(clock: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it begins a millisecond after the request."""
+    monkeypatch.setattr(shared_counts, "now", lambda: clock[0] + 1)
+    assert RateLimits().count(SMALL, request()) == (2, 60_000)
+
+
 def test_every_limit_and_every_client_has_a_count_of_its_own() -> None:
     """A client is a key or token, wherever it comes from, or else an IP address."""
     limits = RateLimits()
@@ -137,6 +143,7 @@ def test_the_service_counts(client: ContractClient) -> None:
         ("127.0.0.1", b"X-Forwarded-For: 192.0.2.1\r\n", ["192.0.2.1", 0]),
         ("127.0.0.1", b"X-Forwarded-For: 192.0.2.9, 192.0.2.1\r\n", ["192.0.2.1", 0]),
         ("127.0.0.1", b"X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-For: 192.0.2.1\r\n", ["192.0.2.1", 0]),
+        ("127.0.0.1", b"X-Forwarded-For: " + b"1" * 101 + b"\r\n", None),
         ("127.0.0.1", b"X-Forwarded-For: \r\n", None),
         ("127.0.0.1", b"", None),
         ("192.0.2.0/24", b"X-Forwarded-For: 192.0.2.1\r\n", None),
