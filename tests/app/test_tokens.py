@@ -22,6 +22,7 @@ from app import create_app
 from app.access import token_keys, tokens
 from app.access.attempts import Attempts
 from app.settings import Settings, SettingsError
+from app.shared_counts import SharedCounts
 from contract import Principal, RejectedError, Request
 from contract.problems import Problem
 from tests.support import ContractClient
@@ -69,7 +70,7 @@ def key_set(tmp_path: Path) -> Path:
 @pytest.fixture
 def verifier(key_set: Path) -> tokens.Tokens:
     """The verifier for this key set."""
-    return tokens.Tokens(token_keys.KeySet(str(key_set), "RS256"), RULES, Attempts())
+    return tokens.Tokens(token_keys.KeySet(str(key_set), "RS256"), RULES, Attempts(SharedCounts()))
 
 
 async def _verify(verifier: tokens.Tokens, credential: str) -> Principal:
@@ -286,10 +287,11 @@ def test_the_key_set_can_be_at_a_url(issuer: tuple[str, Callable[[bytes], None]]
     """One that is too large is not used."""
     url, publish = issuer
     publish(json.dumps({"keys": [jwk(KEY)]}).encode())
-    assert verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, Attempts()), token()).id == "token:alice"
+    attempts = Attempts(SharedCounts())
+    assert verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, attempts), token()).id == "token:alice"
     publish(b" " * (1024 * 1024) + json.dumps({"keys": [jwk(KEY)]}).encode())
     with pytest.raises(Problem):
-        verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, Attempts()), token())
+        verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, attempts), token())
 
 
 def secured(tmp_path: Path, **more: str) -> Settings:
