@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+from app import metrics
 from app.shared_counts import SharedCounts, now
 from contract import Count, RateLimit, Request, principal
 
@@ -47,7 +48,7 @@ class RateLimits:
                 own.unused -= 1
                 return own.unused + own.left, own.end - present
             if not own.left:
-                return -1, own.end - present
+                return _refused(limit, own.end - present)
         return self._take(key, limit, present)
 
     def _take(self, key: int, limit: RateLimit, present: int) -> Count:
@@ -57,7 +58,14 @@ class RateLimits:
         if len(self._own) >= _MAX_KNOWN:
             self._own.clear()
         self._own[key] = _Part(max(0, granted - 1), left, end)
+        if not granted:
+            return _refused(limit, end - present)
         return granted - 1 + left, end - present
+
+
+def _refused(limit: RateLimit, milliseconds: int) -> Count:
+    metrics.count("rate_limit_refusals_total", limit.name)
+    return -1, milliseconds
 
 
 def _client(request: Request) -> str | None:

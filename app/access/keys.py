@@ -28,6 +28,7 @@ _SECONDS_VALID = 0.5
 """For how long a worker does not ask the database again: a revoked key is refused within a second."""
 _MOST_REMEMBERED = 10_000
 _SECONDS_BETWEEN_NOTES = 60
+VALID = "valid"
 _INVALID = "The API key is not valid."
 
 
@@ -88,9 +89,12 @@ class ApiKeys:
         if is_new:
             self._attempts.require_few(request.scope)
         row = await self._find(hashed) if _KEY.fullmatch(credential) else None
-        if row is None or not hmac.compare_digest(row.digest, hashed) or not is_valid(row, datetime.now(UTC)):
+        reason = "unknown"
+        if row is not None and hmac.compare_digest(row.digest, hashed):
+            reason = state(row, datetime.now(UTC))
+        if row is None or reason != VALID:
             self._attempts.note_failure(request.scope)
-            raise RejectedError(_INVALID)
+            raise RejectedError(_INVALID, reason)
         if len(self._known) >= _MOST_REMEMBERED:
             del self._known[next(iter(self._known))]  # the one that was asked for least recently
         until = time.monotonic() + _SECONDS_VALID
@@ -130,6 +134,8 @@ class ApiKeys:
             logger.warning("When keys were used last could not be stored: %r", error)
 
 
-def is_valid(key: ApiKey, now: datetime) -> bool:
-    """Return whether a key is neither revoked nor expired."""
-    return key.revoked_at is None and (key.expires_at is None or timestamp(now) < key.expires_at)
+def state(key: ApiKey, now: datetime) -> str:
+    """Return `valid`, `expired` or `revoked`."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return VALID if key.expires_at is None or timestamp(now) < key.expires_at else "expired"

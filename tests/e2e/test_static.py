@@ -127,7 +127,9 @@ def test_head_is_get_without_the_body(lonely: Running, path: str, headers: dict[
     get, head = (ask(lonely.port, method, path, headers={**headers, "X-Request-Id": "x"}) for method in ("GET", "HEAD"))
     assert (head.status, head.body) == (200, b"")
     timed = ("Date", "Expires")
-    assert [pair for pair in head.headers if pair[0] not in timed] == [pair for pair in get.headers if pair[0] not in timed]
+    assert [pair for pair in head.headers if pair[0] not in timed] == [
+        pair for pair in get.headers if pair[0] not in timed
+    ]
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=9999999-"])
