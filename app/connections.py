@@ -6,9 +6,7 @@ from typing import Any
 
 from app import limits
 from app.drain import has_unread
-from app.http_guard import GuardedProtocol
-
-_LINGER_SECONDS = 2
+from app.http_guard import LINGER_SECONDS, GuardedProtocol, discard
 
 
 class LimitedProtocol(GuardedProtocol):
@@ -60,12 +58,12 @@ class LimitedProtocol(GuardedProtocol):
         """
         if self._closed or self._is_ssl:
             return
-        self._feed_callback_parser = _discard  # type: ignore[method-assign, assignment]
+        self._feed_callback_parser = discard  # type: ignore[method-assign, assignment]
         self._gone = asyncio.Event()
         self.transport.write_eof()
         self._resume_reading()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._gone.wait(), _LINGER_SECONDS)
+            await asyncio.wait_for(self._gone.wait(), LINGER_SECONDS)
 
     @property
     def is_serving(self) -> bool:
@@ -131,7 +129,3 @@ class LimitedProtocol(GuardedProtocol):
         is_idle = self._awaiting_request and not self._request_ready.is_set()
         if is_idle and self.req_count > least_requests and not has_unread(self.transport.get_extra_info("socket")):
             self._keepalive_timeout()
-
-
-def _discard(_data: bytes) -> bool:
-    return False

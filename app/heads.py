@@ -8,9 +8,16 @@ from urllib.parse import unquote_to_bytes
 
 from gunicorn.asgi.parser import RFC9112_TARGET_INVALID, CallbackRequest, InvalidHeader, InvalidRequestLine
 
+_READ = frozenset(
+    {b"host", b"connection", b"transfer-encoding", b"upgrade", b"expect", b"x-forwarded-for", b"x-forwarded-prefix"}
+)
+
 
 class Head(CallbackRequest):  # type: ignore[misc]  # Gunicorn has no types
-    """A request as Gunicorn knows it. `needs_policy`: it has a header that only some proxies may send."""
+    """A request as Gunicorn knows it, and what else of its headers is asked for.
+
+    `needs_policy`: it has a header that only some proxies may send; `is_forwarded`: one that says where it came from.
+    """
 
     def __init__(self, parser: Any, scheme: str, proxy_headers: frozenset[bytes]) -> None:
         """Read what the parser has. Raise `InvalidRequestLine` or `InvalidHeader`.
@@ -36,23 +43,30 @@ class Head(CallbackRequest):  # type: ignore[misc]  # Gunicorn has no types
         self.must_close = not parser.should_keep_alive
         self.proxy_protocol_info = None
         self._headers = None
-        self._connection = self.host = None
-        self._has_upgrade = self._expect_100_continue = self.needs_policy = False
+        self._connection: str | None = None
+        self.host: bytes | None = None
+        self._has_upgrade = self._expect_100_continue = self.needs_policy = self.is_forwarded = False
         self.headers_bytes = list(parser.asgi_headers)
         self._look_at_headers(proxy_headers)
 
     def _look_at_headers(self, proxy_headers: frozenset[bytes]) -> None:
         for name, value in self.headers_bytes:
-            if name == b"host":
-                self.host = value
-            elif name == b"connection":
-                if self._connection is None:
-                    self._connection = value.decode("latin-1")
-            elif name == b"transfer-encoding":
-                raise InvalidHeader("Transfer-Encoding does not end with chunked")
-            elif name == b"upgrade":
-                self._has_upgrade = True
-            elif name == b"expect":
-                self._expect_100_continue = value.lower() == b"100-continue" and self.version >= (1, 1)
-            elif name in proxy_headers or b"_" in name:
+            if name in _READ:
+                self._read(name, value)
+            if name in proxy_headers or b"_" in name:
                 self.needs_policy = True
+
+    def _read(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self.host = value
+        elif name == b"connection":
+            if self._connection is None:
+                self._connection = value.decode("latin-1")
+        elif name == b"transfer-encoding":
+            raise InvalidHeader("Transfer-Encoding does not end with chunked")
+        elif name == b"upgrade":
+            self._has_upgrade = True
+        elif name == b"expect":
+            self._expect_100_continue = value.lower() == b"100-continue" and self.version >= (1, 1)
+        else:
+            self.is_forwarded = True

@@ -3,7 +3,8 @@
 `gunicorn_h1c` is fast, but lenient: it stores a head without a limit until its end arrives, continues header lines
 (obs-fold), ends lines with LF alone, and calculates with 64 bits in `Content-Length` and chunk sizes. So it parses only
 ordinary requests, whose head arrives as a whole.
-Gunicorn's Python parser is strict and bounds what it stores; it parses every other request, from its first byte.
+Gunicorn's Python parser is strict and bounds what it stores; it parses every other request, from its first byte. It
+takes 45 ns for a byte of a head, so a head has a limit of its own.
 """
 
 import re
@@ -17,6 +18,10 @@ from gunicorn.asgi.protocol import ASGIProtocol, BodyReceiver, secure_scheme_nam
 from app.heads import Head
 from app.hosts import Hosts, MisdirectedError
 
+MAX_HEAD = 65_536
+"""Bytes of a request line with all headers. The contract allows half of that for the values of the headers."""
+LINGER_SECONDS = 2
+"""For how long to discard what a client sends after the response to it."""
 _MAX_LENGTH_DIGITS = 18
 # RFC 9112 §3.2.2; the host is never empty (RFC 9110 §4.2.1), and user information is an error (§4.2.4)
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/@]+)(/.*)?")
@@ -27,6 +32,10 @@ class UnusualRequestError(Exception):
     """The C parser has found a request that it must not parse."""
 
 
+class HeadTooLargeError(Exception):
+    """A head has more than `MAX_HEAD` bytes (431, RFC 6585 §5)."""
+
+
 class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
     """Gunicorn's HTTP/1.1 protocol with two parsers, one for ordinary requests and one for all others."""
 
@@ -34,6 +43,8 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     _current_request: Any
     _has_partial_head = False
     """Whether the strict parser has the beginning of a request, without the end of its head."""
+    _head_size = 0
+    """The bytes of that beginning."""
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Parse what has arrived. A request that the C parser must not parse goes to the strict one as a whole."""
@@ -43,15 +54,42 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
         try:
             if is_new:
                 _refuse_unusual_lines(data)
+            elif self._has_partial_head:
+                return self._feed_partial_head(data)
             return bool(ASGIProtocol._feed_callback_parser(self, data))  # noqa: SLF001 -- super() would be slower
         except UnusualRequestError:
             self._callback_parser = _strict_parser(self)
             self._has_partial_head = True
+            self._head_size = 0
             return self._feed_callback_parser(data)
+        except HeadTooLargeError:
+            self._send_error_response(431, "")
+            self._discard_rest()
+            return False
         except MisdirectedError:
             self._send_error_response(421, "")
             self._close_transport()
             return False
+
+    def _feed_partial_head(self, data: bytes) -> bool:
+        """Parse no more of a head than it may have. Raise `HeadTooLargeError` if it has not ended by then."""
+        rest = memoryview(data)[MAX_HEAD - self._head_size :]
+        head = data[: len(data) - len(rest)] if rest else data
+        self._head_size += len(head)
+        goes_on = bool(super()._feed_callback_parser(head))
+        if not goes_on or not rest:
+            return goes_on
+        if self._has_partial_head:
+            raise HeadTooLargeError
+        return bool(super()._feed_callback_parser(bytes(rest)))
+
+    def _discard_rest(self) -> None:
+        """Close the sending side, and discard what the client still sends: a reset could overtake the response."""
+        self._has_partial_head = False
+        self._feed_callback_parser = discard  # type: ignore[method-assign, assignment]
+        if not self._is_ssl:
+            self.transport.write_eof()
+        self.worker.loop.call_later(0 if self._is_ssl else LINGER_SECONDS, self._close_transport)
 
     def _on_headers_complete(self) -> bool:
         """Check the head of a request."""
@@ -89,9 +127,11 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
 def _refuse_unusual_lines(data: bytes) -> None:
     """Raise `UnusualRequestError` unless there is a whole head, and no line of it ends with LF alone.
 
-    The C parser refuses CR alone.
+    The C parser refuses CR alone. Raise `HeadTooLargeError` for a head that is too large already.
     """
-    end = data.find(b"\r\n\r\n")
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    if end < 0 and len(data) > MAX_HEAD:
+        raise HeadTooLargeError
     if end < 0 or data.count(b"\n", 0, end) != data.count(b"\r", 0, end):
         raise UnusualRequestError
 
@@ -102,6 +142,11 @@ def _refuse_unusual_headers(parser: Any) -> None:
         raise UnusualRequestError
     if parser.content_length is not None and len(parser.get_header(b"content-length")) > _MAX_LENGTH_DIGITS:
         raise UnusualRequestError
+
+
+def discard(_data: bytes) -> bool:
+    """Parse nothing of what arrives."""
+    return False
 
 
 def _strict_parser(protocol: GuardedProtocol) -> PythonProtocol:
@@ -123,18 +168,21 @@ def _check(request: Any, hosts: Hosts) -> None:
     """Check the target, the host and the transfer coding. Raise Gunicorn's errors, or `MisdirectedError`."""
     if request.raw_path[:1] != b"/":
         _use_absolute_form(request)
-    for name, host in request.headers_bytes:  # a second one is refused by both parsers
-        if name == b"host":
-            if host not in hosts.remembered:
-                hosts.check(host)
-            break
-    else:
+    host = request.host if request.__class__ is Head else _host(request)
+    if host is None:
         if request.version >= (1, 1):
             raise InvalidHeader("Host is missing")  # RFC 9112 §3.2
+    elif host not in hosts.remembered:
+        hosts.check(host)
     if request.chunked:
         codings = b",".join(value for name, value in request.headers_bytes if name == b"transfer-encoding")
         if codings.lower() != b"chunked":
             raise UnsupportedTransferCoding("The only Transfer-Encoding here is chunked")
+
+
+def _host(request: Any) -> bytes | None:
+    """Return the host of a request; both parsers refuse a second one."""
+    return next((value for name, value in request.headers_bytes if name == b"host"), None)
 
 
 def _use_absolute_form(request: Any) -> None:
@@ -149,3 +197,5 @@ def _use_absolute_form(request: Any) -> None:
     request.raw_path, request.path = path, unquote_to_bytes(path).decode("utf-8", "replace")
     headers = request.headers_bytes
     request.headers_bytes = [(name, host if name == b"host" else value) for name, value in headers]
+    if request.__class__ is Head and request.host is not None:
+        request.host = host

@@ -38,10 +38,14 @@ class RateLimits:
 
     def count(self, limit: RateLimit, request: Request) -> Count | None:
         """Count a request; None if the client has no IP address, as on a Unix socket."""
-        client = _client(request)
-        if client is None:
-            return None
-        key = _key(limit.name, client)
+        sender = principal()
+        if sender is not None:
+            key = _key(limit.name, f"principal {sender.id}")
+        else:
+            client = request.scope.get("client")
+            if client is None or client[1] is None:
+                return None
+            key = _key_of_ip(limit.name, client[0])
         own, present = self._own.get(key), now()
         if own is not None and own.end > present:
             if own.unused:
@@ -68,15 +72,6 @@ def _refused(limit: RateLimit, milliseconds: int) -> Count:
     return -1, milliseconds
 
 
-def _client(request: Request) -> str | None:
-    sender = principal()
-    if sender is not None:
-        return f"principal {sender.id}"
-    client = request.scope.get("client")
-    return None if client is None or client[1] is None else network(client[0])
-
-
-@lru_cache(maxsize=_MAX_KNOWN)
 def network(ip: str) -> str:
     """Return what counts as one client: an IPv4 address, or the first 64 bits of an IPv6 one (RFC 6177 §2)."""
     try:
@@ -86,6 +81,11 @@ def network(ip: str) -> str:
     if isinstance(found, ipaddress.IPv4Address):
         return str(found)
     return str(found.ipv4_mapped or ipaddress.IPv6Address(int(found) >> 64 << 64))
+
+
+@lru_cache(maxsize=_MAX_KNOWN)
+def _key_of_ip(name: str, ip: str) -> int:
+    return _key(name, network(ip))
 
 
 @lru_cache(maxsize=_MAX_KNOWN)

@@ -84,7 +84,7 @@ class ServingProtocol(LimitedProtocol):
             "client": self._client,
             "state": self.worker.state.copy(),
         }
-        if self._forwarded_trust[0]:
+        if self._forwarded_trust[0] and getattr(request, "is_forwarded", True):
             prefix.restore(scope)
             if ip := self.client(request):
                 scope["client"] = (ip, 0)

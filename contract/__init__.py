@@ -4,6 +4,7 @@ A library for Connexion 3 applications. `install()` is its front door; handlers 
 """
 
 from contract.diagnostics import ContractError
+from contract.flask_internals import application
 from contract.installation import install
 from contract.serving.access import Principal, RejectedError, Verifier, principal
 from contract.serving.capabilities import Call, Capability
@@ -30,6 +31,7 @@ __all__ = [
     "RejectedError",
     "Request",
     "Verifier",
+    "application",
     "install",
     "load",
     "principal",

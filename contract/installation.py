@@ -54,9 +54,8 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own, `problem_types` which statuses have a page (its path).
     Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
-    operations, `capabilities` around the handlers of those that declare a header or have unsafe methods, `outside`
-    around all that is served. `verifiers` verify the credentials of security schemes, by name; `limiter` counts for
-    `x-rate-limit`; `on_violation` gets each violation, `on_authentication` each credential's result.
+    operations, `capabilities` around handlers, `outside` around everything. `verifiers` verify credentials, by scheme;
+    `limiter` counts requests, `on_violation` and `on_authentication` for metrics; `connexion_options` are Connexion's.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}

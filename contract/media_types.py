@@ -65,13 +65,14 @@ def _covers(name: str, media_type: str) -> bool:
 
 def accepts(accept: str, offered: Iterable[str]) -> bool:
     """Return whether `Accept` allows one of the offered media types; the most specific range decides for each."""
-    ranges = _ranges(accept)
-    return not ranges or any(_quality(ranges, _essence(media_type)) > 0 for media_type in offered)
+    names = [_essence(media_type) for media_type in offered]
+    ranges = _ranges(accept, names)
+    return any(_quality(ranges, name) > 0 for name in names) or not accept.replace(",", "").strip()
 
 
 def prefers(accept: str, one: str, other: str) -> bool:
     """Return whether `Accept` gives the first media type a higher quality than the other."""
-    ranges = _ranges(accept)
+    ranges = _ranges(accept, (one, other))
     return _quality(ranges, one) > _quality(ranges, other)
 
 
@@ -92,26 +93,40 @@ class Accept:
             self._accepted.add(header)
 
 
-def _ranges(accept: str) -> dict[str, float]:
-    """Return the quality of each range. The time is linear, as the client decides how many there are."""
-    return dict(_range(part) for part in accept.split(",") if part.strip())
+def _ranges(accept: str, offered: Sequence[str]) -> dict[str, float]:
+    """Return the quality of each range that matters for what is offered.
+
+    The client decides how many others there are, so each of them takes as little time as possible.
+    """
+    wanted = {candidate for name in offered for candidate in _candidates(name)}
+    are_all_wanted = any("*" in name for name in offered)
+    ranges = {}
+    for part in filter(None, accept.lower().split(",")):
+        name = part.partition(";")[0].strip()
+        if name in wanted or are_all_wanted:
+            ranges[name] = _weight(part)
+    return ranges
 
 
-def _range(part: str) -> tuple[str, float]:
-    name, *parameters = (piece.strip() for piece in part.lower().split(";"))
-    for parameter in parameters:
+def _weight(part: str) -> float:
+    """Return the `q` of a media range (RFC 9110 §12.4.2), 1 without a valid one."""
+    for parameter in part.split(";")[1:]:
         key, _, value = parameter.partition("=")
         if key.strip() == "q":
             try:
-                return name, float(value)
+                return float(value)
             except ValueError:
-                return name, 1.0
-    return name, 1.0
+                return 1.0
+    return 1.0
+
+
+def _candidates(offered: str) -> tuple[str, str, str]:
+    """Return the ranges that cover a media type, the most specific one first."""
+    return offered, f"{offered.partition('/')[0]}/*", "*/*"
 
 
 def _quality(ranges: dict[str, float], offered: str) -> float:
-    kind = offered.partition("/")[0]
-    for candidate in (offered, f"{kind}/*", "*/*"):
+    for candidate in _candidates(offered):
         if candidate in ranges:
             return ranges[candidate]
     if "*" not in offered:

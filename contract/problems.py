@@ -1,9 +1,9 @@
 """Problem details (RFC 9457): the form of every error that a client sees."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from connexion.exceptions import ProblemException
@@ -20,8 +20,7 @@ MAX_NAME = 200
 _RFC_9110_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One violation of the contract. `source` is `pointer` (RFC 6901), `parameter` or `header`; `name` says which."""
 
     source: str
@@ -93,6 +92,7 @@ class Problem(ProblemException):  # type: ignore[misc]  # Connexion has no types
         return [(b"content-type", MEDIA_TYPE.encode()), *headers]
 
 
+@lru_cache(maxsize=1000)
 def status_title(status: int) -> str:
     """Return the status in words (RFC 9110 §15), the same on every Python version."""
     if status in _RFC_9110_TITLES:
@@ -110,7 +110,7 @@ def not_found(path: str) -> Problem:
 
 def bad_request(violations: Iterable[Violation]) -> Problem:
     """Return the 400 with all violations; `detail` is the violation itself when there is only one."""
-    found = sorted(set(violations), key=lambda violation: (violation.source, violation.name, violation.detail))
+    found = sorted(set(violations))
     if len(found) == 1:
         return Problem(400, str(found[0]), violations=found)
     number = f"{len(found)}" if len(found) <= MAX_ERRORS else f"more than {MAX_ERRORS}"

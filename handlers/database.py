@@ -2,8 +2,7 @@
 
 from typing import cast
 
-from flask import current_app
-
+from contract import application
 from db.engine import Database
 
 EXTENSION = "database"
@@ -11,4 +10,4 @@ EXTENSION = "database"
 
 def database() -> Database:
     """The application's database, as `create_app()` put it there."""
-    return cast("Database", current_app.extensions[EXTENSION])
+    return cast("Database", application().extensions[EXTENSION])

@@ -1,8 +1,6 @@
 """Whose rows a request reads and changes: those of the principal that sent it, if access is secured."""
 
-from flask import current_app
-
-from contract import principal
+from contract import application, principal
 
 EXTENSION = "owners"
 """Whether rows have owners."""
@@ -15,4 +13,4 @@ def owner() -> str | None:
     present = principal()
     if present is not None:
         return present.id
-    return NOBODY if current_app.extensions.get(EXTENSION) else None
+    return NOBODY if application().extensions.get(EXTENSION) else None

@@ -66,12 +66,17 @@ class Schema:
         schema = self._definition(self._schema)
         if not isinstance(value, dict) or not schema.keys() <= _PLAIN:
             return _emptied(schema, value)
-        properties = {name: self._definition(part) for name, part in schema.get("properties", {}).items()}
+        properties = self._properties
         relevant = {name: _emptied(properties[name], part) for name, part in value.items() if name in properties}
         unknown = (name for name in value if name not in properties)
         if schema.get("additionalProperties") is False:
             return relevant | dict.fromkeys(islice(unknown, MAX_ERRORS + 1))
         return relevant | {name: value[name] for name in unknown}
+
+    @cached_property
+    def _properties(self) -> dict[str, Mapping[str, Any]]:
+        declared = self._definition(self._schema).get("properties", {})
+        return {name: self._definition(part) for name, part in declared.items()}
 
     def _at(self, path: list[str | int]) -> Mapping[str, Any]:
         """Return the subschema that a keyword belongs to; a step `$ref` follows the reference."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.hosts import Hosts
+from app.http_guard import MAX_HEAD
 from tests.app.serving import echo, exchange, responses
 
 GET = b"GET /items?x=1 HTTP/1.1\r\nHost: localhost\r\n"
@@ -169,3 +170,38 @@ async def _slow_echo(scope: Any, receive: Any, send: Any) -> None:
 def test_an_incomplete_request_is_dropped_when_its_client_closes(request_bytes: bytes) -> None:
     """RFC 9112 §8."""
     assert _served(request_bytes, half_close=True) == []
+
+
+def _large_head(size: int) -> bytes:
+    """A GET whose head, with its end, has so many bytes in lines of 8,000, within every other limit."""
+    names = [f"X-{number:04d}: " for number in range(60)]
+    lines, left = [], size - len(GET) - len(CLOSE)
+    while left:
+        length = min(left, 8000) if not 0 < left - 8000 < 20 else 4000
+        lines.append(names.pop() + "a" * (length - 10) + "\r\n")
+        left -= length
+    return GET + "".join(lines).encode() + CLOSE
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 2000])
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_head_has_a_limit_of_its_own(over: int, pieces: int) -> None:
+    """However it arrives, and whatever follows it: 431, and the rest is discarded."""
+    sent = _large_head(MAX_HEAD + over)
+    assert len(sent) == MAX_HEAD + over
+    length = -(-len(sent) // pieces)
+    ((status, _),) = _served(*(sent[at : at + length] for at in range(0, len(sent), length)))
+    assert status == (431 if over else 200)
+
+
+def test_a_body_does_not_count_as_head() -> None:
+    """Nor does the next request, where the head ended in the same piece."""
+    start, rest = POST[:-10], POST[-10:] + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
+    (one, two) = _served(start, rest + GET + CLOSE)
+    assert (one[0], len(one[1]["body"]), two[0]) == (200, 100_000, 200)
+
+
+def test_what_follows_a_large_head_is_discarded() -> None:
+    """A megabyte more is read, not parsed."""
+    ((status, problem),) = _served(_large_head(MAX_HEAD + 1)[:-4], *[b"a" * 100_000] * 10, GET + CLOSE, half_close=True)
+    assert (status, problem["title"]) == (431, "Request Header Fields Too Large")
