@@ -30,7 +30,7 @@ from app.dry_run import DryRun
 from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
-from app.metrics.declared import count_authentication, count_deprecated
+from app.metrics.declared import AuthenticationCounter, count_deprecated
 from app.metrics.sampling import commit_observer, sample_database
 from app.pages import add_pages
 from app.problem_pages import problem_types
@@ -84,7 +84,7 @@ def create_app(settings: Settings) -> FlaskApp:
         verifiers=access.verifiers,
         outside=cors(settings.cors_origins, specification),
         on_violation=partial(metrics.count, "contract_violations_total"),
-        on_authentication=count_authentication if settings.metrics is not None else ignore,
+        on_authentication=AuthenticationCounter() if settings.metrics is not None else ignore,
     )
     return application
 

@@ -136,8 +136,8 @@ class Settings:
     rate_limit_file: Path | None = _setting(
         "",
         shared_file,
-        "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits "
-        "together. Empty means that each instance counts for itself.",
+        "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits, "
+        "and failed attempts, together. Empty means that each instance counts for itself.",
     )
     metrics: Bind | None = _setting(
         "",

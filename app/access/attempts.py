@@ -6,6 +6,7 @@ attacker go on.
 """
 
 import math
+from functools import lru_cache
 from hashlib import blake2b
 
 from starlette.types import Scope
@@ -18,6 +19,7 @@ FAILURES = 20
 """How many credentials may be refused in a window."""
 SECONDS = 60
 """The length of a window."""
+_MAX_KNOWN = 10_000
 _TOO_MANY = "Too many credentials from your IP address were not valid. Wait a moment and try again."
 
 
@@ -45,7 +47,11 @@ def _too_many(end: int) -> Problem:
 
 
 def _key(scope: Scope) -> int:
-    """Return 64 bits that stand for a client, other ones than in its rate limits; 0 is for empty rows."""
     client = scope.get("client")
-    found = network(str(client[0])) if client else ""
-    return int.from_bytes(blake2b(found.encode(), digest_size=8, person=b"failures").digest()) or 1
+    return _key_of_ip(str(client[0]) if client else "")
+
+
+@lru_cache(maxsize=_MAX_KNOWN)
+def _key_of_ip(ip: str) -> int:
+    """Return 64 bits that stand for a client, other ones than in its rate limits; 0 is for empty rows."""
+    return int.from_bytes(blake2b(network(ip).encode(), digest_size=8, person=b"failures").digest()) or 1

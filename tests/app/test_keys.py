@@ -23,6 +23,7 @@ from contract.problems import Problem
 from db import api_keys
 from db.resources import Statements, timestamp
 from handlers.database import EXTENSION
+from tests.app.secured import secured_settings
 from tests.support import ContractClient
 
 READ, WRITE = "items:read", "items:write"
@@ -270,6 +271,19 @@ def test_workers_count_failures_together() -> None:
             with pytest.raises(Problem, match="Too many credentials") as caught:
                 function(scope)
             assert caught.value.status == 429
+
+
+def test_instances_count_failures_together_in_a_file(tmp_path: Path) -> None:
+    """That of RATE_LIMIT_FILE. Without it, each counts for itself."""
+    for number, shared, status in ((1, {"RATE_LIMIT_FILE": f"{tmp_path}/limits"}, 429), (2, {}, 401)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        one, other = (create_app(secured_settings(folder, **shared)) for _ in range(2))
+        with ContractClient(one) as client:
+            statuses = [client.get("/items", headers=as_("guess")).status_code for _ in range(attempts.FAILURES)]
+            assert statuses == [401] * attempts.FAILURES
+        with ContractClient(other) as client:
+            assert client.get("/items", headers=as_("guess")).status_code == status
 
 
 def test_a_client_without_failures_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -404,6 +404,11 @@ def test_authentications_are_counted_by_kind_and_result(secured: FlaskApp, memor
     assert {(labels["kind"], labels["result"]) for labels in series} == known
 
 
+def test_authentications_without_memory_are_not_counted() -> None:
+    """As under a server that gives no memory to its workers."""
+    declared.AuthenticationCounter()("ApiKey", "accepted")
+
+
 def test_writes_are_counted_with_their_commits(counted: FlaskApp, memory: Memory) -> None:
     """Those that fail have no commit of their own."""
     with ContractClient(counted) as client:
