@@ -11,7 +11,7 @@ from app.drain import refuse_new_connections
 from app.logs import configuration, log_prints
 from app.metrics.main_process import MainProcess
 from app.settings import Settings, SettingsError
-from app.start import StartError, check_access, create_database, merge_wal, welcome
+from app.start import StartError, check_access, check_secret, create_database, merge_wal, welcome
 
 log_prints()
 try:
@@ -21,12 +21,13 @@ except SettingsError as error:
 
 
 def on_starting(server: Any) -> None:
-    """Check access, and create or migrate the database, before the first worker starts, also with `gunicorn app:app`.
+    """Check access and its secret, and create or migrate the database, before the first worker starts.
 
-    `python -m app` has done it before.
+    `python -m app` has done it before, `gunicorn app:app` has not.
     """
     try:
         check_access(_settings.access, server.cfg.address)
+        check_secret(_settings)
         create_database(_settings.database_url)
     except StartError as error:
         sys.exit(f"The service cannot start. {error}")

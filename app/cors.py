@@ -89,7 +89,7 @@ def _request_headers(document: Mapping[str, Any]) -> list[str]:
     """Return the headers that a page may send: those that the contract declares, and those of every request."""
     schemes = document.get("components", {}).get("securitySchemes", {}).values()
     keys = {scheme["name"] for scheme in schemes if scheme.get("in") == "header"}
-    owners = [owner for item in document["paths"].values() for owner in (item, *_operations(item))]
+    owners = [owner for item in _items(document) for owner in (item, *_operations(item))]
     parameters = [resolve(document, part) for owner in owners for part in owner.get("parameters", ())]
     declared = {parameter["name"] for parameter in parameters if parameter["in"] == "header"}
     return sorted({*_ALWAYS_ALLOWED, *keys, *declared})
@@ -97,9 +97,14 @@ def _request_headers(document: Mapping[str, Any]) -> list[str]:
 
 def _response_headers(document: Mapping[str, Any]) -> list[str]:
     """Return the headers of responses that a page may read: those that the contract declares."""
-    operations = [operation for item in document["paths"].values() for operation in _operations(item)]
+    operations = [operation for item in _items(document) for operation in _operations(item)]
     responses = [resolve(document, part) for operation in operations for part in operation["responses"].values()]
     return sorted({name for response in responses for name in response.get("headers", {})})
+
+
+def _items(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the path items; some are references, such as to another file."""
+    return [resolve(document, item) for item in document["paths"].values()]
 
 
 def _operations(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:

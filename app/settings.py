@@ -201,6 +201,8 @@ class Settings:
         if not self.accepts_tokens:
             return [f"{name.upper()} needs JWT_JWKS or JWT_SECRET_FILE" for name in names if getattr(self, name)]
         faults = [f"{name.upper()} is required to accept tokens" for name in names[:2] if not getattr(self, name)]
+        if self.access != "secured":  # else everyone would be served, with a token or without
+            faults.append("ACCESS=secured is required to accept tokens")
         if self.jwt_jwks and self.jwt_secret_file:
             faults.append("JWT_JWKS and JWT_SECRET_FILE exclude each other")
         elif self.token_algorithm.startswith("HS") is not bool(self.jwt_secret_file):

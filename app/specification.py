@@ -1,11 +1,14 @@
 """The contract that the service serves: that of `openapi/items.yaml`, or the secured one (`ACCESS=secured`)."""
 
+from typing import Any
+
 import yaml
 
 import contract
 from app.settings import ROOT
 from app.specfile import SafeLoader
 from contract import Contract, overlay
+from contract.spec.document import Document, resolve
 
 SPECIFICATION = ROOT / "openapi" / "items.yaml"
 SECURED = ROOT / "openapi" / "secured.overlay.yaml"
@@ -14,9 +17,16 @@ SECURED = ROOT / "openapi" / "secured.overlay.yaml"
 def load(*, secured: bool) -> Contract:
     """Return the contract. Raise `ContractError`."""
     plain = contract.load(SPECIFICATION)  # its faults have places in the file
-    if not secured:
-        return plain
-    return contract.load(overlay.apply(plain, yaml.load(SECURED.read_bytes(), SafeLoader)))  # noqa: S506 -- it is a safe one
+    return contract.load(secure(plain)) if secured else plain
+
+
+def secure(plain: Document) -> dict[str, Any]:
+    """Apply the overlay. Raise `ContractError`.
+
+    Its wildcards match operations. So path items that are references, such as those in other files, are resolved first.
+    """
+    paths = {path: resolve(plain, item) for path, item in plain["paths"].items()}
+    return overlay.apply({**plain, "paths": paths}, yaml.load(SECURED.read_bytes(), SafeLoader))  # noqa: S506 -- it is a safe one
 
 
 def scopes() -> frozenset[str]:

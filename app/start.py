@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.access.secret import SecretFileError, read_secret
 from app.setting_values import Bind, is_loopback
 from app.settings import Settings
 from db.copies import DamagedError
@@ -31,7 +32,7 @@ class StartError(Exception):
 
 
 def check(cfg: Any, settings: Settings) -> None:
-    """Check the files, the port, access and the database, and create its tables. Raise `StartError`.
+    """Check the files, the port, access, its secret and the database; create both. Raise `StartError`.
 
     `cfg` is Gunicorn's configuration, because its command line and `GUNICORN_CMD_ARGS` override the settings.
     """
@@ -46,6 +47,7 @@ def check(cfg: Any, settings: Settings) -> None:
     for listen in () if inherited or cfg.reuse_port else cfg.address:
         _check_listen(listen)
     check_access(settings.access, cfg.address)
+    check_secret(settings)
     create_database(settings.database_url)
 
 
@@ -53,13 +55,30 @@ def check_access(access: str, listens: Iterable[Any]) -> None:
     """Check that who serves other machines has decided who may send requests. Raise `StartError`."""
     if access:
         return
-    for listen in listens:
+    for listen in _of_systemd() or listens:
         host = _host(listen)
         if host is not None and not is_loopback(host):
             raise StartError(
                 f"Other machines can reach {host}, and ACCESS is not set. ACCESS=secured serves who has an API key or "
                 "a token, ACCESS=open serves everyone; see docs/access.md."
             )
+
+
+def check_secret(settings: Settings) -> None:
+    """Check that API keys can be verified: read the secret, or create it. Raise `StartError`."""
+    if settings.access != "secured":
+        return
+    try:
+        read_secret(settings.keys_secret_file)
+    except SecretFileError as error:
+        raise StartError(str(error)) from None
+
+
+def _of_systemd() -> range:
+    """Return the sockets that systemd has opened: Gunicorn uses them in place of its setting (sd_listen_fds(3))."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return range(0)
+    return range(3, 3 + int(os.environ.get("LISTEN_FDS", "0")))
 
 
 def _host(listen: Any) -> str | None:

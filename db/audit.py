@@ -13,7 +13,8 @@ from db.resources import timestamp
 from db.schema import audit_log
 
 ENTRIES = Pages(audit_log, sort=("id",), filters=("principal", "resource"))
-RESOURCE_LENGTH = 2000
+_LENGTHS = {"resource": 2000, "client": 100}
+"""Where a client chooses the text: a longer one is cut, because PostgreSQL and the contract allow no more."""
 
 _add = insert(audit_log)
 _old = select(audit_log.c.id).where(audit_log.c.created_at < bindparam("before")).limit(bindparam("limit"))
@@ -34,8 +35,8 @@ class Entry(NamedTuple):
 
 def add(connection: Connection, entry: Entry) -> None:
     """Add an entry, with the present time."""
-    row = entry._asdict() | {"created_at": timestamp(datetime.now(UTC)), "resource": entry.resource[:RESOURCE_LENGTH]}
-    connection.execute(_add, row)
+    row = entry._asdict() | {"created_at": timestamp(datetime.now(UTC))}
+    connection.execute(_add, row | {name: row[name][:length] for name, length in _LENGTHS.items()})
 
 
 def remove_old(connection: Connection, max_age: timedelta, limit: int) -> int:

@@ -182,8 +182,10 @@ class ContractClient(TestClient):
     against the contract.
     """
 
-    def __init__(self, application: FlaskApp, *, root_path: str = "") -> None:
-        super().__init__(application, raise_server_exceptions=False, follow_redirects=False, root_path=root_path)
+    def __init__(self, application: FlaskApp, *, root_path: str = "", ip: str = "testclient") -> None:
+        super().__init__(
+            application, raise_server_exceptions=False, follow_redirects=False, root_path=root_path, client=(ip, 50000)
+        )
         has_pages = "problem_page" in application.app.view_functions  # the service, and no other application of a test
         self.event_hooks = {"request": [], "response": [_check, *([assert_type] if has_pages else [])]}
 

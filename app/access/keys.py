@@ -84,20 +84,20 @@ class ApiKeys:
         return known.principal
 
     async def _look_up(self, credential: str, hashed: bytes, request: Request) -> _Known:
-        """Ask the database. A key that was valid a moment ago is not counted as an attempt to guess."""
-        is_new = self._known.pop(hashed, None) is None
-        if is_new:
+        """Ask the database. A key that was valid a moment ago is looked up whatever others have tried to guess."""
+        if hashed not in self._known:
             self._attempts.require_few(request.scope)
         row = await self._find(hashed) if _KEY.fullmatch(credential) else None
-        reason = "unknown"
+        self._known.pop(hashed, None)  # not before: others with this key may ask meanwhile, or the database may fail
+        now, reason = datetime.now(UTC), "unknown"
         if row is not None and hmac.compare_digest(row.digest, hashed):
-            reason = state(row, datetime.now(UTC))
+            reason = state(row, now)
         if row is None or reason != VALID:
             self._attempts.note_failure(request.scope)
             raise RejectedError(_INVALID, reason)
         if len(self._known) >= _MOST_REMEMBERED:
             del self._known[next(iter(self._known))]  # the one that was asked for least recently
-        until = time.monotonic() + _SECONDS_VALID
+        until = time.monotonic() + _seconds(row, now)
         known = self._known[hashed] = _Known(row.id, Principal(f"key:{row.name}", frozenset(row.scopes.split())), until)
         return known
 
@@ -132,6 +132,13 @@ class ApiKeys:
         except DatabaseError as error:
             self._used |= used
             logger.warning("When keys were used last could not be stored: %r", error)
+
+
+def _seconds(key: ApiKey, now: datetime) -> float:
+    """Return for how long the database need not be asked again: no longer than the key is valid."""
+    if key.expires_at is None:
+        return _SECONDS_VALID
+    return min(_SECONDS_VALID, (datetime.fromisoformat(key.expires_at) - now).total_seconds())
 
 
 def state(key: ApiKey, now: datetime) -> str:

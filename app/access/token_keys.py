@@ -5,11 +5,13 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.request import HTTPRedirectHandler, build_opener
 from urllib.request import Request as UrlRequest
-from urllib.request import urlopen
 
+from app.setting_values import key_set
 from contract.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -80,30 +82,43 @@ class KeySet:
             content = await asyncio.to_thread(self._read)
             self._keys = usable_keys(content, self._algorithm)
             self._read_at = time.monotonic()
-        except (OSError, KeySetError) as error:
+        except (OSError, HTTPException, ValueError, KeySetError) as error:  # whatever a server may send
             logger.warning("The key set %s cannot be read: %s", self._location, error)
 
 
 def usable_keys(content: bytes, algorithm: str) -> dict[str, Any]:
     """Return the keys of a key set that are for signatures with the algorithm, by id. Raise `KeySetError`.
 
-    A key never decides on the algorithm: one of another type is left out, secrets (`oct`) among them.
+    A key never decides on the algorithm: one of another type is left out, secrets (`oct`) among them. So is one that
+    cannot be used (RFC 7517 §5), which leaves the others as they are.
     """
+    try:
+        suitable = [entry for entry in json.loads(content)["keys"] if _is_for(algorithm, entry)]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise KeySetError(f"it is not a key set (JWKS): {error!r}") from None
+    keys = {entry["kid"]: _key(entry, algorithm) for entry in suitable}
+    return {kid: key for kid, key in keys.items() if key is not None}
+
+
+def _is_for(algorithm: str, entry: Any) -> bool:
+    """Return whether a key is for signatures with the algorithm."""
+    return (
+        isinstance(entry, dict)
+        and entry.get("kty") == _KEY_TYPES[algorithm[:2]]
+        and entry.get("alg", algorithm) == algorithm
+        and entry.get("use", "sig") == "sig"
+        and isinstance(entry.get("kid"), str)
+    )
+
+
+def _key(entry: dict[str, Any], algorithm: str) -> Any:
     import jwt  # with its cryptography, it takes 50 ms to import
 
     try:
-        entries = json.loads(content)["keys"]
-        suitable = [
-            entry
-            for entry in entries
-            if entry.get("kty") == _KEY_TYPES[algorithm[:2]]
-            and entry.get("alg", algorithm) == algorithm
-            and entry.get("use", "sig") == "sig"
-            and isinstance(entry.get("kid"), str)
-        ]
-        return {entry["kid"]: jwt.PyJWK(entry, algorithm) for entry in suitable}
+        return jwt.PyJWK(entry, algorithm)
     except (ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
-        raise KeySetError(f"it is not a key set (JWKS): {error!r}") from None
+        logger.warning("The key %r of the key set cannot be used: %r", entry["kid"], error)
+        return None
 
 
 def _read_secret(file: Path, least: int) -> bytes:
@@ -123,8 +138,18 @@ def _reader(location: str) -> Callable[[], bytes]:
     return lambda: _fetch(location)
 
 
+class _Redirects(HTTPRedirectHandler):
+    """Follows redirects only to URLs that the setting allows."""
+
+    def redirect_request(self, *arguments: Any) -> UrlRequest | None:
+        """Return the request for the last argument. Raise `ValueError` if anyone could change the response."""
+        key_set(arguments[-1])
+        return super().redirect_request(*arguments)
+
+
 def _fetch(url: str) -> bytes:
-    with urlopen(UrlRequest(url, headers={"Accept": "application/json"}), timeout=_TIMEOUT) as response:  # noqa: S310 -- the setting allows http and https only
+    request = UrlRequest(url, headers={"Accept": "application/json"})  # noqa: S310 -- the setting allows http and https only
+    with build_opener(_Redirects).open(request, timeout=_TIMEOUT) as response:
         content: bytes = response.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise KeySetError(f"it has more than {_MAX_BYTES} bytes")

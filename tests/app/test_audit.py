@@ -171,6 +171,16 @@ def test_entries_are_as_the_contract_says(client: ContractClient, ann: dict[str,
         assert jsonschema_rs.Draft4Validator(whole).is_valid(entry[name]), name
 
 
+def test_a_forwarded_client_of_any_length_leaves_the_log_readable(
+    application: FlaskApp, ann: dict[str, str], auditor: dict[str, str]
+) -> None:
+    """A proxy that passes `X-Forwarded-For` on lets a client choose it: one entry would make the page a 500."""
+    with ContractClient(application, ip="x" * 150) as client:
+        assert client.post("/items", json=LAMP, headers=ann).status_code == 201
+        (entry,) = _entries(client, auditor)
+    assert entry["client"] == "x" * 100
+
+
 def test_a_prefix_of_a_proxy_is_no_part_of_the_resource(
     application: FlaskApp, ann: dict[str, str], auditor: dict[str, str]
 ) -> None:

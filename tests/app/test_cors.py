@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from app import create_app
+from app.cors import Cors
 from app.settings import Settings, SettingsError
-from tests.support import ContractClient
+from tests.support import ContractClient, specification
 
 ORIGIN, OTHER = "https://app.example.com", "https://evil.example"
 CORS = ("access-control-allow-origin", "access-control-expose-headers", "access-control-allow-methods",
@@ -58,6 +61,16 @@ def test_a_preflight_gets_the_methods_of_the_path(client: ContractClient) -> Non
     assert {"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Prefer"} <= allowed
     assert response.headers["Access-Control-Max-Age"] == "7200"
     assert "access-control-allow-credentials" not in response.headers
+
+
+def test_operations_behind_a_reference_count() -> None:
+    """Their headers are allowed and exposed as well."""
+    document: dict[str, Any] = {**specification()}
+    paths = {path: {"$ref": f"#/x-items/{number}"} for number, path in enumerate(document["paths"])}
+    behind = {**document, "paths": paths, "x-items": list(document["paths"].values())}
+    plain, other = (Cors(Mock(), [ORIGIN], each) for each in (document, behind))
+    assert (other._allowed, other._exposed) == (plain._allowed, plain._exposed)
+    assert b"If-Match" in other._allowed
 
 
 def test_a_preflight_needs_no_credential(settings: Settings) -> None:

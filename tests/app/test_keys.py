@@ -6,7 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -209,6 +211,49 @@ def test_last_use_is_stored_later(application: FlaskApp, settings: Settings) -> 
 
     asyncio.run(use())
     assert "last used 2" in run(application, "list").output
+
+
+def test_a_key_is_refused_when_it_expires(
+    client: ContractClient, application: FlaskApp, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not half a second later, when a worker asks the database again."""
+    key = create(application, days="1")
+    with application.app.extensions[EXTENSION].read() as connection:
+        (row,) = api_keys.all_keys(connection)
+    present = [datetime.fromisoformat(row.expires_at or "") - timedelta(seconds=0.25)]
+    monkeypatch.setattr(keys, "datetime", type("Clock", (datetime,), {"now": lambda _zone: present[0]}))
+    assert client.get("/items", headers=as_(key)).status_code == 200
+    present[0] += timedelta(seconds=0.25)
+    clock[0] += 0.25
+    assert client.get("/items", headers=as_(key)).status_code == 401
+
+
+def test_requests_at_once_with_a_known_key_are_served(
+    application: FlaskApp, settings: Settings, clock: list[float]
+) -> None:
+    """Whatever others at their IP address have tried, and while the database takes its time or fails."""
+    key, database = create(application), application.app.extensions[EXTENSION]
+    failures: list[Exception] = []
+
+    async def run_read(function: Any) -> Any:
+        await asyncio.sleep(0)
+        if failures:
+            raise failures.pop()
+        return function()
+
+    slow = SimpleNamespace(read=database.read, run_read=run_read)
+    verifier = keys.ApiKeys(slow, settings.keys_secret_file.read_bytes, Mock())  # type: ignore[arg-type]
+    request = Request({"client": ("192.0.2.1", 1)}, None, {}, ())  # type: ignore[arg-type]  # no body is read
+
+    async def use() -> list[Any]:
+        await verifier.verify(key, request)
+        verifier._attempts.require_few.side_effect = Problem(429, "Others have guessed.")  # type: ignore[attr-defined]
+        clock[0] += 0.6
+        failures.append(OSError("no connection"))
+        return await asyncio.gather(*(verifier.verify(key, request) for _ in range(3)), return_exceptions=True)
+
+    kinds = [type(each).__name__ for each in asyncio.run(use())]
+    assert kinds == ["OSError", "Principal", "Principal"]
 
 
 @pytest.mark.parametrize(

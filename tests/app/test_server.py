@@ -128,6 +128,35 @@ def test_an_open_socket_counts_by_its_host() -> None:
         check_access("", [listener.fileno()])
 
 
+def test_a_socket_of_systemd_counts_in_place_of_the_setting(tmp_path: Path) -> None:
+    """Gunicorn listens on it, whatever HOST is."""
+    script = 'exec 3<&$0; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # noqa: S104
+        done = subprocess.run(
+            ["bash", "-c", script, str(listener.fileno()), sys.executable, "-m", "app"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{tmp_path}/items.db"},
+            pass_fds=[listener.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The service cannot start. Other machines can reach 0.0.0.0, and ACCESS is not set.")
+
+
+def test_a_secret_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    """Every request with a key would be a 500."""
+    file = tmp_path / "keys.secret"
+    file.write_bytes(b"short")
+    message = f"The file {file} has 5 bytes, but the secret has 32."
+    assert _start(tmp_path, ACCESS="secured", KEYS_SECRET_FILE=str(file)) == message
+    folder = f"The file {tmp_path} cannot be used: Is a directory. KEYS_SECRET_FILE chooses it."
+    assert _start(tmp_path, ACCESS="secured", KEYS_SECRET_FILE=str(tmp_path)) == folder
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_a_public_host_stops_the_start(tmp_path: Path) -> None:
     """With one sentence, before anything is created."""
     assert _start(tmp_path, HOST="0.0.0.0").startswith("Other machines can reach 0.0.0.0, and ACCESS is not set.")  # noqa: S104

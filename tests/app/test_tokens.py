@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -237,7 +238,7 @@ def test_a_new_key_of_the_issuer_is_found(
 
 
 def test_only_keys_for_the_algorithm_are_used() -> None:
-    """A secret in a key set, a key for encryption, or one of another type or algorithm, is left out."""
+    """A secret in a key set, a key for encryption, of another type or algorithm, or a damaged one, is left out."""
     curve = ec.generate_private_key(ec.SECP256R1())
     entries = [
         jwk(KEY, "a"),
@@ -246,6 +247,10 @@ def test_only_keys_for_the_algorithm_are_used() -> None:
         jwk(curve, "d"),
         {"kty": "oct", "k": "AAAA", "kid": "e"},
         {**jwk(KEY), "kid": 7},
+        {"kty": "RSA", "kid": "f"},
+        {"kty": "RSA", "kid": "g", "n": 7, "e": "AQAB"},
+        {"kty": "EC", "kid": "h", "crv": "P-999", "x": "AA", "y": "AA"},
+        "i",
     ]
     content = json.dumps({"keys": entries}).encode()
     assert set(token_keys.usable_keys(content, "RS256")) == {"a"}
@@ -253,7 +258,9 @@ def test_only_keys_for_the_algorithm_are_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": [{"kty": "RSA", "kid": "a"}]}', b"\xff"]
+    "content",
+    [b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": [{"kty": "RSA", "kid": "a"}]}', b"\xff", b'{"keys":' + b"[" * 10**5],
+    ids=lambda content: str(content[:20]),
 )
 def test_without_keys_it_is_503(verifier: tokens.Tokens, key_set: Path, content: bytes) -> None:
     """The client has done nothing wrong."""
@@ -292,6 +299,39 @@ def test_the_key_set_can_be_at_a_url(issuer: tuple[str, Callable[[bytes], None]]
     publish(b" " * (1024 * 1024) + json.dumps({"keys": [jwk(KEY)]}).encode())
     with pytest.raises(Problem):
         verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, attempts), token())
+
+
+REFUSED = "must be a file, or a URL with https://"
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (b"no HTTP", "no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz", "IncompleteRead"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://[", "Invalid IPv6 URL"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://issuer.example/jwks.json", REFUSED),
+        (b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/jwks.json", REFUSED),
+    ],
+)
+def test_a_url_that_has_no_key_set_is_503(response: bytes, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever its server sends; a redirect is not followed to where anyone could change the keys."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(response + b"\r\n\r\n")
+
+        thread = Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/jwks.json"
+        with pytest.raises(Problem) as caught:
+            verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, Attempts(SharedCounts())), token())
+        thread.join()
+    assert caught.value.status == 503
+    assert f"The key set {url} cannot be read: {reason}" in caplog.text
 
 
 def secured(tmp_path: Path, **more: str) -> Settings:
@@ -349,6 +389,8 @@ def test_without_an_issuer_no_token_is_accepted(tmp_path: Path) -> None:
     [
         ({"JWT_JWKS": "x", "JWT_ISSUER": ""}, "JWT_ISSUER is required to accept tokens"),
         ({"JWT_JWKS": "x", "JWT_AUDIENCE": ""}, "JWT_AUDIENCE is required to accept tokens"),
+        ({"JWT_JWKS": "x", "ACCESS": ""}, "ACCESS=secured is required to accept tokens"),
+        ({"JWT_SECRET_FILE": "x", "ACCESS": "open"}, "ACCESS=secured is required to accept tokens"),
         ({"JWT_JWKS": "http://issuer.example/keys"}, "JWT_JWKS must be a file, or a URL with https://"),
         ({"JWT_JWKS": "ftp://issuer.example/keys"}, "JWT_JWKS must be a file, or a URL with https://"),
         ({"JWT_JWKS": "x", "JWT_SECRET_FILE": "y"}, "JWT_JWKS and JWT_SECRET_FILE exclude each other"),

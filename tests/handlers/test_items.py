@@ -212,7 +212,7 @@ def test_nul_is_rejected(client: ContractClient, write: str) -> None:
 
 
 @each_write
-@pytest.mark.parametrize("name", ["id", "created_at", "updated_at", "version", "Name", ""])
+@pytest.mark.parametrize("name", ["id", "created_at", "updated_at", "version", "owner", "Name", ""])
 def test_other_properties_are_rejected(client: ContractClient, write: str, name: str) -> None:
     """Clients cannot write properties that the service owns."""
     client.create()

@@ -17,6 +17,7 @@ from app import edge, prefix
 from app.pages import CONTENT_SECURITY_POLICY
 from app.problem_pages import problem_types
 from app.security_headers import HEADERS, POLICY
+from app.specification import load
 from contract.problems import status_title
 from tests.docs import markdown
 from tests.e2e.stack import NGINX_CONF, ROOT, configure, free_port
@@ -356,6 +357,14 @@ def test_the_service_has_the_same_security_headers() -> None:
     assert HEADERS.keys() - hidden == {"Content-Security-Policy"}  # nginx sends its own only if there is none
     rows = markdown.table(markdown.read("docs/http.md"), "Security headers")
     assert {markdown.spans(name)[0]: markdown.spans(value)[0] for name, value in rows} == HEADERS
+
+
+def test_the_cache_of_reads_knows_every_credential() -> None:
+    """A response to a request with a credential must not be kept for a request with another one."""
+    schemes = load(secured=True)["components"]["securitySchemes"].values()
+    headers = {scheme.get("name", "Authorization").lower().replace("-", "_") for scheme in schemes}
+    (cached,) = (d for _, d in everything() if d.name == "map" and d.arguments[1] == "$read_cache")
+    assert {f"http_{header}" for header in headers} <= set(re.findall(r"\w+", cached.arguments[0]))
 
 
 @pytest.mark.parametrize("servers", ["plain", "tls"])

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+import contract
 from app import create_app
 from app.settings import Settings
-from app.specification import SECURED, load
+from app.specification import SECURED, load, secure
 from contract import overlay
 from tests.app.test_keys import create
 from tests.support import ContractClient, specification
@@ -61,6 +62,19 @@ def test_operations_of_a_new_resource_are_secured_without_an_edit() -> None:
         assert operation.get("x-required-scopes") == (None if path in OPEN else [scope]), (path, method)
         assert operation.get("security", secured["security"]) == ([] if path in OPEN else secured["security"])
         assert {"401", "403"} <= operation["responses"].keys() or path in OPEN
+
+
+def test_operations_behind_a_reference_are_secured(tmp_path: Path) -> None:
+    """A path item in a file of its own: without the scope, a key that may only read could write."""
+    plain: dict[str, Any] = yaml.safe_load(yaml.safe_dump({**specification()}))
+    item = plain["paths"].pop("/items/{item_id}")
+    plain["paths"]["/items/{item_id}"] = {"$ref": "item.yaml"}
+    (tmp_path / "item.yaml").write_text(yaml.safe_dump(item).replace("'#/", "'items.yaml#/"), "utf-8")
+    (tmp_path / "items.yaml").write_text(yaml.safe_dump(plain), "utf-8")
+    secured = secure(contract.load(tmp_path / "items.yaml"))
+    found = {m: each["x-required-scopes"] for path, m, each in operations(secured) if path == "/items/{item_id}"}
+    write = ["items:write"]
+    assert found == {"get": ["items:read"], "put": write, "patch": write, "delete": write}
 
 
 @pytest.mark.parametrize("name", ["MissingCredential", "InvalidCredential", "MissingScope"])
