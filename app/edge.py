@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
 from app import SPECIFICATION
-from app.specfile import SafeLoader
+from contract import load
+from contract.spec.document import resolve
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _HEAD = "# Written by `python -m app.edge` from openapi/items.yaml.\n"
@@ -23,10 +22,11 @@ _PARAMETER = re.compile(r"\{[^}]*\}")
 
 def files(specification: Mapping[str, Any]) -> dict[str, str]:
     """The configuration files of this contract, by name."""
-    paths = sorted(specification["paths"], key=_precedence)
-    methods = [_methods(path, specification["paths"][path]) for path in paths]
-    locations = [_location(path) for path in paths if _has_etag(specification, specification["paths"][path])]
-    reads = [_read(path) for path in paths if specification["paths"][path].get("get", {}).get("x-read-cache")]
+    items = {path: resolve(specification, item) for path, item in specification["paths"].items()}
+    paths = sorted(items, key=_precedence)
+    methods = [_methods(path, items[path]) for path in paths]
+    locations = [_location(path) for path in paths if _has_etag(specification, items[path])]
+    reads = [_read(path) for path in paths if items[path].get("get", {}).get("x-read-cache")]
     return {
         "methods.conf": _HEAD + "".join(methods),
         "etags.conf": _HEAD + "".join(locations),
@@ -36,7 +36,7 @@ def files(specification: Mapping[str, Any]) -> dict[str, str]:
 
 def write(folder: Path) -> None:
     """Write the files of the service's contract into `folder`."""
-    specification = yaml.load(SPECIFICATION.read_bytes(), Loader=SafeLoader)  # noqa: S506 -- it is a safe one
+    specification = load(SPECIFICATION)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files(specification).items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -79,20 +79,8 @@ def _has_etag(specification: Mapping[str, Any], item: Mapping[str, Any]) -> bool
     """Whether a GET of this path has a response with an `ETag`."""
     responses = item.get("get", {}).get("responses", {}).values()
     return any(
-        name.lower() == "etag"
-        for response in responses
-        for name in _resolve(specification, response).get("headers", {})
+        name.lower() == "etag" for response in responses for name in resolve(specification, response).get("headers", {})
     )
-
-
-def _resolve(specification: Mapping[str, Any], node: Any) -> Any:
-    """The node itself, or what it refers to within the contract."""
-    while "$ref" in node:
-        steps = node["$ref"].removeprefix("#/").split("/")
-        node = specification
-        for step in steps:
-            node = node[step]
-    return node
 
 
 if __name__ == "__main__":

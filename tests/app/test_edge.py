@@ -18,10 +18,12 @@ CONTRACT: dict[str, Any] = {
         },
         "/t/secret": {"post": {"responses": {"201": ETAG}}},
         "/t/{id}/été.{kind}": {"x-internal": True, "delete": {"responses": {}}, "patch": {"responses": {}}},
+        "/elsewhere": {"$ref": "#/x-paths/elsewhere"},
         "/{name}": {"get": {"responses": {"default": {"description": "Anything."}}}},
         '/a"b': {"get": {"responses": {"304": ETAG}}},
     },
     "components": {"responses": {"T": ETAG}},
+    "x-paths": {"elsewhere": {"get": {"x-read-cache": True, "responses": {"200": ETAG}}}},
 }
 FILES = edge.files(CONTRACT)
 METHODS = re.findall(r'^"~(.*)"  "(.*)";$', FILES["methods.conf"], re.MULTILINE)
@@ -36,6 +38,7 @@ LOCATIONS = re.findall(r'^location ~ "(.*)" \{$', FILES["etags.conf"], re.MULTIL
         ("/t/1?x=/", "GET, HEAD, OPTIONS, PUT"),
         ("/t/secret", "OPTIONS, POST"),
         ("/t/secret?", "OPTIONS, POST"),
+        ("/elsewhere", "GET, HEAD, OPTIONS"),
         ("/t/secrets", "GET, HEAD, OPTIONS, PUT"),
         ("/t/1/%C3%A9t%C3%A9.json", "DELETE, OPTIONS, PATCH"),
         ("/x.y", "GET, HEAD, OPTIONS"),
@@ -53,7 +56,15 @@ def test_the_first_entry_that_matches_a_url_has_the_methods_of_its_path(url: str
 
 @pytest.mark.parametrize(
     ("path", "kept"),
-    [("/t/1", True), ("/t/secret", True), ('/a"b', True), ("/t/1/été.json", False), ("/x", False), ("/t/1/", False)],
+    [
+        ("/t/1", True),
+        ("/t/secret", True),
+        ('/a"b', True),
+        ("/elsewhere", True),
+        ("/t/1/été.json", False),
+        ("/x", False),
+        ("/t/1/", False),
+    ],
 )
 def test_a_path_whose_get_has_an_etag_is_not_compressed(path: str, kept: bool) -> None:  # noqa: FBT001 -- a column
     """Directly or by reference, in any case. The path is decoded."""
@@ -61,7 +72,8 @@ def test_a_path_whose_get_has_an_etag_is_not_compressed(path: str, kept: bool) -
 
 
 @pytest.mark.parametrize(
-    ("url", "cached"), [("/t/1", True), ("/t/1?x=/", True), ("/t/1/", False), ("/x", False), ("/a%22b", False)]
+    ("url", "cached"),
+    [("/t/1", True), ("/t/1?x=/", True), ("/elsewhere", True), ("/t/1/", False), ("/x", False), ("/a%22b", False)],
 )
 def test_only_operations_that_allow_it_are_cached(url: str, cached: bool) -> None:  # noqa: FBT001 -- a column
     """Those with `x-read-cache: true`. The URL is as the client sent it, with its query."""

@@ -137,6 +137,7 @@ def test_the_service_counts(client: ContractClient) -> None:
         ("127.0.0.1", b"X-Forwarded-For: 192.0.2.1\r\n", ["192.0.2.1", 0]),
         ("127.0.0.1", b"X-Forwarded-For: 192.0.2.9, 192.0.2.1\r\n", ["192.0.2.1", 0]),
         ("127.0.0.1", b"X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-For: 192.0.2.1\r\n", ["192.0.2.1", 0]),
+        ("127.0.0.1", b"X-Forwarded-For: " + b"1" * 101 + b"\r\n", None),
         ("127.0.0.1", b"X-Forwarded-For: \r\n", None),
         ("127.0.0.1", b"", None),
         ("192.0.2.0/24", b"X-Forwarded-For: 192.0.2.1\r\n", None),
