@@ -62,9 +62,8 @@ class RateLimits:
         if len(self._own) >= _MAX_KNOWN:
             self._own.clear()
         self._own[key] = _Part(max(0, granted - 1), left, end)
-        if not granted:
-            return _refused(limit, end - present)
-        return granted - 1 + left, end - present
+        milliseconds = min(end - present, limit.seconds * 1000)  # the window may begin a moment later
+        return (granted - 1 + left, milliseconds) if granted else _refused(limit, milliseconds)
 
 
 def _refused(limit: RateLimit, milliseconds: int) -> Count:

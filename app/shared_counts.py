@@ -22,8 +22,12 @@ _SIZE = _ROWS * 16
 _TAKEN_BITS = 24
 MOST = (1 << _TAKEN_BITS) - 1
 """The highest count of a window."""
-_ATTEMPTS = 200
-"""How often to try to get the lock, which others have for 2 µs."""
+_ATTEMPTS, _PAUSE = 200, 1e-6
+"""How often to try to get the lock, which others have for 2 µs, and the seconds in between.
+
+Linux makes them 56 µs, so a process that has the lock and no processor gets one: with 8 busy processes on 2 cores, none
+of 160,000 requests went on without the lock. Since Python 3.14, a pause of 0 is none at all.
+"""
 
 
 class Taken(NamedTuple):
@@ -100,7 +104,7 @@ class SharedCounts:
             try:
                 lockf(self._file, LOCK_EX | LOCK_NB, 1, bucket)
             except OSError:
-                time.sleep(0)  # lets the process that has it run
+                time.sleep(_PAUSE)
             else:
                 return True
         return False

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -307,7 +308,7 @@ def _found(memory: Memory, name: str) -> dict[tuple[str, ...], float]:
 def retiring(counted: FlaskApp, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FlaskApp:
     """The application, with a deprecated operation that has a sunset, and one without dates."""
     assert counted
-    document = specification()
+    document = deepcopy(specification())
     document["paths"]["/items"]["get"] |= {
         "deprecated": True,
         "x-deprecated-since": "2026-11-01",

@@ -52,6 +52,12 @@ def test_a_client_has_so_many_requests_in_a_window(clock: list[int]) -> None:
     assert limits.count(SMALL, request()) == (2, 60_000)
 
 
+def test_a_window_is_never_longer_than_it_is(clock: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it begins a millisecond after the request."""
+    monkeypatch.setattr(shared_counts, "now", lambda: clock[0] + 1)
+    assert RateLimits().count(SMALL, request()) == (2, 60_000)
+
+
 def test_every_limit_and_every_client_has_a_count_of_its_own() -> None:
     """A client is a key or token, wherever it comes from, or else an IP address."""
     limits = RateLimits()

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, lockf
@@ -138,8 +139,10 @@ def test_a_row_that_is_half_written_counts_as_nothing() -> None:
     assert counts.take(7, 1, 3, HOUR).left == 2
 
 
-def test_a_process_that_was_stopped_with_the_lock_does_not_stop_the_others() -> None:
-    """They count without it."""
+def test_a_process_that_was_stopped_with_the_lock_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait for it, and then count without it."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
     counts = SharedCounts()
     reader, writer = os.pipe()
 
@@ -151,6 +154,8 @@ def test_a_process_that_was_stopped_with_the_lock_does_not_stop_the_others() -> 
     with process(work):
         os.read(reader, 1)
         assert not counts._lock(7)
+        assert len(pauses) == 200
+        assert min(pauses) > 0, "others get the processor"
         assert counts.take(7, 1, 3, HOUR).left == 2
         assert counts.take(7, 1, 3, HOUR).left == 1
     assert counts._lock(7)

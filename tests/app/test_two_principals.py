@@ -6,14 +6,16 @@ request for the other one's row equals that for a row that does not exist, so it
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from app import create_app
+from app.settings import Settings
 from tests.app.secured import (
     example_body,
     is_public,
@@ -101,11 +103,18 @@ def _references(table: str) -> dict[str, str]:
     return {name: target for name, target in found.items() if target is not None}
 
 
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Two principals. Each has made rows of every resource, in turns."""
-    folder: Path = tmp_path_factory.mktemp("people")
-    application = create_app(secured_settings(folder))
+@pytest.fixture(scope="module", name="people")
+def _on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Person]]:
+    """Two principals of a service on SQLite."""
+    with principals(secured_settings(tmp_path_factory.mktemp("people"))) as both:
+        yield both
+
+
+@contextmanager
+def principals(settings: Settings) -> Iterator[list[Person]]:
+    """Run a service with two principals. Each has made rows of every resource, in turns."""
+    COUNTS.clear()
+    application = create_app(settings)
     with ContractClient(application) as client:
         both = [Person(client, new_key(application, name)) for name in ("ann", "bob")]
         for _ in range(ROWS):

@@ -2,26 +2,43 @@
 
 import http.client
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from db import revisions
-from tests.e2e.stack import VAR, Composed, ask, composed, post, wait_until
+from tests.e2e.stack import ROOT, VAR, Composed, Response, ask, composed, post, wait_until
 
 JSON = {"Content-Type": "application/json"}
 REPEATABLE = ("GET", "PUT", "DELETE")
+UPDATES = 30
+"""The limit of `update_item` here in an hour. The tests use it up; nothing else sends a PATCH."""
+
+
+def limited(folder: Path) -> Path:
+    """Write a second file for Compose, which gives the service a contract with this limit."""
+    contract = (ROOT / "openapi" / "items.yaml").read_text()
+    lines = "    patch:\n      operationId: update_item\n"
+    assert contract.count(lines) == 1
+    limit = f"      x-rate-limit: {{requests: {UPDATES}, seconds: 3600}}\n"
+    (folder / "items.yaml").write_text(contract.replace(lines, lines + limit))
+    mount = f"{folder}/items.yaml:/srv/openapi/items.yaml:ro"
+    (folder / "limited.yml").write_text(json.dumps({"services": {"web": {"volumes": [mount]}}}))
+    return folder / "limited.yml"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Composed]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     """One stack for all tests here. Each test leaves it running with one instance."""
-    with composed() as running:
+    added = limited(tmp_path_factory.mktemp("limited"))
+    with composed("--file", str(ROOT / "docker-compose.yml"), "--file", str(added)) as running:
         yield running
 
 
@@ -128,6 +145,7 @@ def test_a_restart_of_the_service_is_not_noticed(
 ) -> None:
     """Nginx goes on, and requests wait until the service is back: the same container, or a new one."""
     nginx, web = (stack.inspect(name) for name in ("nginx", "web"))
+    left = updates_left(update(stack))
     with using(stack.port) as clients:
         for _ in range(2):
             disturb(stack)
@@ -136,6 +154,7 @@ def test_a_restart_of_the_service_is_not_noticed(
     assert stack.inspect("nginx")["State"]["StartedAt"] == nginx["State"]["StartedAt"]
     assert stack.inspect("web")["State"]["StartedAt"] != web["State"]["StartedAt"]
     assert_unnoticed(clients, f"twice: {disturb.__name__}", capsys)
+    assert updates_left(update(stack)) == left - 1, "the counts of rate limits are still there"
 
 
 def servers(stack: Composed) -> str:
@@ -143,29 +162,47 @@ def servers(stack: Composed) -> str:
     return stack.compose("exec", "--no-TTY", "nginx", "cat", "/tmp/upstream.conf")  # noqa: S108  # in the container
 
 
-def used(stack: Composed, number: int, prefix: str) -> Counter[str]:
-    """Send this number of requests, and return how many each instance got."""
-    for each in range(number):
-        assert ask(stack.port, "GET", "/items?limit=1", headers={"X-Request-Id": f"{prefix}-{each}"}).status == 200
+def update(stack: Composed, **headers: str) -> Response:
+    """Update an item that does not exist, which counts."""
+    sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    return ask(stack.port, "PATCH", "/items/7000000000000007", b"{}", sent)
+
+
+def updates_left(response: Response) -> int:
+    """Return how many more updates the limit allows."""
+    found = re.match(r'"update_item";r=(\d+);', response["RateLimit"])
+    assert found
+    return int(found[1])
+
+
+def used(stack: Composed, number: int, prefix: str) -> tuple[Counter[str], Counter[int]]:
+    """Send this number of updates, and return how many each instance got, and their statuses."""
+    statuses = Counter(update(stack, X_Request_Id=f"{prefix}-{each}").status for each in range(number))
     wait_until(lambda: sum(prefix in line for line in stack.logs("nginx")) == number, "all requests in the log")
-    return Counter(json.loads(line)["upstream"] for line in stack.logs("nginx") if prefix in line)
+    return Counter(json.loads(line)["upstream"] for line in stack.logs("nginx") if prefix in line), statuses
 
 
 def test_nginx_uses_a_second_instance_without_a_restart(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--scale web=2` on a running stack is used at once, and `--scale web=1` as well; clients notice neither."""
+    """`--scale web=2` on a running stack is used at once, and `--scale web=1` as well; clients notice neither.
+
+    Both instances together allow what one does.
+    """
     nginx = stack.inspect("nginx")["State"]["StartedAt"]
     with using(stack.port) as clients:
         stack.up("--no-recreate", "--scale", "web=2")
         wait_until(lambda: servers(stack).count("server ") == 2, "two servers")
     assert_unnoticed(clients, "a second instance", capsys)
-    both = used(stack, 40, "two-instances")
+    left = updates_left(update(stack))
+    both, statuses = used(stack, UPDATES + 10, "two-instances")
     assert set(both) == {"unix:/run/web/1.sock", "unix:/run/web/2.sock"}
     assert min(both.values()) >= 10
+    assert statuses == {404: left, 429: UPDATES + 10 - left}
     with using(stack.port) as clients:
         stack.up("--no-recreate", "--scale", "web=1")
         wait_until(lambda: servers(stack).count("server ") == 1, "one server")
     assert_unnoticed(clients, "one instance again", capsys)
-    assert len(used(stack, 20, "one-instance")) == 1
+    one, statuses = used(stack, 20, "one-instance")
+    assert (len(one), statuses) == (1, {429: 20})
     assert stack.inspect("nginx")["State"]["StartedAt"] == nginx
 
 

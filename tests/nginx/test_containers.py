@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,6 +134,13 @@ def test_the_data_is_on_volumes() -> None:
         "postgres": ["postgres:/var/lib/postgresql", "postgres-socket:/run/postgresql"],
     }
     assert list(COMPOSE["volumes"]) == ["certificates", "items", "sockets", "postgres", "postgres-socket"]
+
+
+def test_instances_count_rate_limits_in_memory_that_they_share() -> None:
+    """The volume is in nginx as well, so the counts outlive a restart of the service."""
+    file = Path(COMPOSE["services"]["web"]["environment"]["RATE_LIMIT_FILE"])
+    assert f"sockets:{file.parent}" in COMPOSE["services"]["web"]["volumes"]
+    assert COMPOSE["volumes"]["sockets"]["driver_opts"]["type"] == "tmpfs"
 
 
 def test_postgresql_is_only_in_its_profile_and_without_a_password() -> None:

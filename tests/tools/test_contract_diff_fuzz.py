@@ -16,7 +16,8 @@ WORDS = """$ref openapi info paths /things/{id} get post parameters name in sche
 requestBody responses 200 4XX default headers X-Any callbacks components schemas Thing securitySchemes security
 oauth flows implicit scopes servers url tags operationId deprecated x-body-limit type nullable properties items
 additionalProperties allOf oneOf anyOf not discriminator mapping propertyName enum const pattern format minLength
-maximum exclusiveMaximum multipleOf uniqueItems readOnly encoding style explode allowEmptyValue links"""
+maximum exclusiveMaximum multipleOf uniqueItems readOnly encoding style explode allowEmptyValue links
+x-rate-limit seconds requests"""
 KEYS = st.sampled_from(WORDS.split())
 SCALARS = (
     st.none()

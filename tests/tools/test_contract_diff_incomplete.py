@@ -52,6 +52,9 @@ from tests.tools.contracts import BASE, GONE, PUT, diff, edited
         ("info", GONE),
         ("servers", "none"),
         ("x-body-limit", "large"),
+        ("x-rate-limit", "many"),
+        ("x-rate-limit", {"requests": 0, "seconds": None}),
+        (f"{PUT} x-rate-limit", True),
     ],
     ids=str,
 )

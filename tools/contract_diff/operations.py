@@ -15,6 +15,7 @@ from tools.contract_diff.changes import (
     shared,
 )
 from tools.contract_diff.documents import Contract, Node, same_value
+from tools.contract_diff.limits import contract_limit_changes, operation_limit_changes
 from tools.contract_diff.responses import response_changes
 from tools.contract_diff.retirement import removal, retirement_changes
 from tools.contract_diff.schema import Schema
@@ -41,7 +42,7 @@ def changes(old: Contract, new: Contract, now: datetime | None = None) -> list[C
 
 def _changes(was: Node, now: Node, time: datetime) -> Iterator[Change]:
     yield from lost_and_new("the contract", "server", _servers(was), _servers(now))
-    yield from _body_limit(was, now)
+    yield from contract_limit_changes(was, now)
     yield from _paths("", was["paths"], now["paths"], time)
 
 
@@ -51,14 +52,6 @@ def _servers(*nodes: Node) -> dict[str, Node]:
         if servers := {server["url"].text(): server for server in node["servers"].elements()}:
             return servers
     return {"/": nodes[-1]}
-
-
-def _body_limit(was: Node, now: Node) -> Iterator[Change]:
-    before, after = was["x-body-limit"], now["x-body-limit"]
-    limits = [node.value if type(node.value) in (int, float) else float("inf") for node in (before, after)]
-    if not same_value(*limits):
-        text = f"x-body-limit was {limits[0]}, is {limits[1]}"
-        yield Change(limits[1] < limits[0], "the contract", text, (after if after.exists else before).position)
 
 
 def _paths(prefix: str, was: Node, now: Node, time: datetime | None) -> Iterator[Change]:
@@ -92,6 +85,7 @@ def _operation(was: Operation, now: Operation, *, is_callback: bool) -> Iterator
     yield from retirement_changes(where, before, after)
     if not is_callback:
         yield from security_changes(where, before, after)
+        yield from operation_limit_changes(where, before, after)
         roots = before.contract.root, after.contract.root
         if any(node["servers"].elements() for node in (before, was.item, after, now.item)):
             servers = _servers(before, was.item, roots[0]), _servers(after, now.item, roots[1])
