@@ -30,7 +30,8 @@ from app.dry_run import DryRun
 from app.errors import ERRORS
 from app.idempotency import IdempotencyKeys
 from app.logs import configure
-from app.metrics.sampling import commit_observer, operation_ids, sample_database
+from app.metrics.declared import AuthenticationCounter, count_deprecated
+from app.metrics.sampling import commit_observer, sample_database
 from app.pages import add_pages
 from app.problem_pages import problem_types
 from app.rate_limits import RateLimits
@@ -38,7 +39,8 @@ from app.removal import remove_old_rows
 from app.settings import Settings, SettingsError
 from app.start import DATABASE_FAULTS
 from app.telemetry import Telemetry
-from contract import ContractError
+from contract import Around, ContractError
+from contract.violations import ignore
 from db.engine import Database
 from handlers.database import EXTENSION
 from handlers.owners import EXTENSION as OWNERS
@@ -57,13 +59,9 @@ def create_app(settings: Settings) -> FlaskApp:
     access = Access(settings, database)
     audit_log = [AuditLog(database, timedelta(days=settings.audit_days))] if access.is_secured else []
     specification = contracts.load(secured=access.is_secured)
-    background: list[Background] = [partial(remove_old_rows, database, [keys, *audit_log]), *access.background]
-    if settings.metrics is not None:
-        background.append(partial(sample_database, database, operation_ids(specification)))
-    telemetry = Telemetry(specification["info"]["version"]) if settings.otel_exporter_otlp_endpoint else None
-    if telemetry is not None:
-        background.append(telemetry.run)
-    lifespan = _lifespan(database, background)
+    observing, around = _observers(settings, database, specification)
+    removal = partial(remove_old_rows, database, [keys, *audit_log])
+    lifespan = _lifespan(database, [removal, *access.background, *observing])
     application = FlaskApp(__name__, lifespan=lifespan, server_args={"static_folder": None})
     application.app.extensions[EXTENSION] = database
     application.app.extensions[OWNERS] = access.is_secured
@@ -79,15 +77,32 @@ def create_app(settings: Settings) -> FlaskApp:
         run=database.run_read,
         run_unsafe=database.run,
         enforce=settings.validate_responses == "enforce",
-        around=[telemetry.around] if telemetry is not None else [],
+        around=around,
         capabilities=[DryRun(database), keys, *audit_log],
         limiter=RateLimits(settings.rate_limit_file),
         problem_types=problem_types(),
         verifiers=access.verifiers,
         outside=cors(settings.cors_origins, specification),
         on_violation=partial(metrics.count, "contract_violations_total"),
+        on_authentication=AuthenticationCounter() if settings.metrics is not None else ignore,
     )
     return application
+
+
+def _observers(
+    settings: Settings, database: Database, specification: contract.Contract
+) -> tuple[list[Background], list[Around]]:
+    """Return what counts and traces the requests: beside them, and around them."""
+    background: list[Background] = []
+    around: list[Around] = []
+    if settings.metrics is not None:
+        background.append(partial(sample_database, database, specification))
+        around.append(count_deprecated)
+    if settings.otel_exporter_otlp_endpoint:
+        telemetry = Telemetry(specification["info"]["version"])
+        background.append(telemetry.run)
+        around.append(telemetry.around)
+    return background, around
 
 
 def _database(settings: Settings) -> Database:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+from app import metrics
 from app.shared_counts import SharedCounts, now
 from contract import Count, RateLimit, Request, principal
 
@@ -51,7 +52,7 @@ class RateLimits:
                 own.unused -= 1
                 return own.unused + own.left, own.end - present
             if not own.left:
-                return -1, own.end - present
+                return _refused(limit, own.end - present)
         return self._take(key, limit, present)
 
     def _take(self, key: int, limit: RateLimit, present: int) -> Count:
@@ -61,7 +62,13 @@ class RateLimits:
         if len(self._own) >= _MAX_KNOWN:
             self._own.clear()
         self._own[key] = _Part(max(0, granted - 1), left, end)
-        return granted - 1 + left, min(end - present, limit.seconds * 1000)  # the window may begin a moment later
+        milliseconds = min(end - present, limit.seconds * 1000)  # the window may begin a moment later
+        return (granted - 1 + left, milliseconds) if granted else _refused(limit, milliseconds)
+
+
+def _refused(limit: RateLimit, milliseconds: int) -> Count:
+    metrics.count("rate_limit_refusals_total", limit.name)
+    return -1, milliseconds
 
 
 def network(ip: str) -> str:

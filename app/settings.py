@@ -136,8 +136,9 @@ class Settings:
     rate_limit_file: Path | None = _setting(
         "",
         shared_file,
-        "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits "
-        "together, also over restarts. Empty means that each instance counts for itself, from its start.",
+        "The file, best in memory (tmpfs), in which instances on one machine count the requests for rate limits, and "
+        "failed attempts, together, also over restarts. Empty means that each instance counts for itself, from its "
+        "start.",
     )
     metrics: Bind | None = _setting(
         "",

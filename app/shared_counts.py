@@ -71,6 +71,13 @@ class SharedCounts:
             if is_locked:
                 lockf(self._file, LOCK_UN, 1, bucket)
 
+    def look(self, key: int, most: int, milliseconds: int) -> Taken | None:
+        """Return what a key has, without taking any of it; None if it has no row, which needs no lock to see."""
+        first = key % _BUCKETS * _ROWS_OF_BUCKET
+        if key not in self._keys[first : first + _ROWS_OF_BUCKET].tolist():
+            return None
+        return self.take(key, 0, most, milliseconds)
+
     def _take(self, row: int, wanted: int, most: int, milliseconds: int) -> Taken:
         state, present = self._states[row], now()
         end, taken = state >> _TAKEN_BITS, state & MOST

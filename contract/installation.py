@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from contract import connexion_internals, flask_internals
 from contract.serving import guards
-from contract.serving.access import Verifiers
+from contract.serving.access import OnAuthentication, Verifiers
 from contract.serving.capabilities import Capability
 from contract.serving.compiler import Around, Compiler, Extensions
 from contract.serving.exceptions import ErrorMap, Exceptions
@@ -45,6 +45,7 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     verifiers: Verifiers | None = None,
     outside: Outside | None = None,
     on_violation: OnViolation = ignore,
+    on_authentication: OnAuthentication = ignore,
     connexion_options: Mapping[str, Any] | None = None,
 ) -> None:
     """Serve a contract: compile it, check the handlers, build the middlewares. Call it last. Raise `ContractError`.
@@ -53,15 +54,14 @@ def install(  # noqa: PLR0913 -- each is a decision of the application
     `errors` says which exceptions have a problem of their own, `problem_types` which statuses have a page (its path).
     Plain handlers are called by `run`, those of unsafe methods (RFC 9110 §9.2.1) by `run_unsafe`; without them, on the
     event loop. Without `enforce`, a response that violates the contract is logged and sent. `around` is code around
-    operations, `capabilities` around the handlers of those that declare a header or have unsafe methods, `outside`
-    around all that is served. `verifiers` verify the credentials of security schemes, by name; `limiter` counts for
-    `x-rate-limit`; `on_violation` is called for every violation. `connexion_options` are for Connexion's `add_api()`.
+    operations, `capabilities` around handlers, `outside` around everything. `verifiers` verify credentials, by scheme;
+    `limiter` counts requests, `on_violation` and `on_authentication` for metrics; `connexion_options` are Connexion's.
     """
     guards.check(application)
     options = {"pythonic_params": False, "security_map": None, **(connexion_options or {})}
     document = contract if isinstance(contract, Contract) else load(contract)
     found = routes(document, base_path(document), pythonic=options["pythonic_params"])
-    extensions = Extensions(around, capabilities, options["security_map"], verifiers or {}, limiter)
+    extensions = Extensions(around, capabilities, options["security_map"], verifiers or {}, limiter, on_authentication)
     exceptions = Exceptions(errors or {}, problem_types or {}, on_violation)
     runtime = _runtime(application, document, exceptions, run, run_unsafe or run)
     compiler = Compiler(document, runtime, extensions, enforce=enforce)

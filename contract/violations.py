@@ -17,8 +17,8 @@ _TYPES = {
 }
 
 
-def ignore(_side: str, _operation_id: str) -> None:
-    """Count no violations: the default."""
+def ignore(_kind: str, _name: str) -> None:
+    """Count nothing: the default."""
 
 
 def pointer(path: Iterable[str | int]) -> str:

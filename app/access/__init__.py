@@ -9,6 +9,7 @@ from app.access.secret import read_secret
 from app.access.token_keys import KeySet, KeySetError, SharedSecret
 from app.access.tokens import NoTokens, Rules, Tokens
 from app.settings import Settings, SettingsError
+from app.shared_counts import SharedCounts
 from contract import Verifier
 from db.engine import Database
 
@@ -21,7 +22,7 @@ class Access:
         self.verifiers: dict[str, Verifier] = {}
         self.background = []
         if self.is_secured:
-            attempts = Attempts()
+            attempts = Attempts(SharedCounts(settings.rate_limit_file))  # before the workers are forked
             keys = ApiKeys(database, partial(read_secret, settings.keys_secret_file), attempts)
             self.verifiers = {"ApiKey": keys, "BearerToken": _tokens(settings, attempts)}
             self.background = [keys.note_uses]

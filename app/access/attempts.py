@@ -1,63 +1,57 @@
 """Failed attempts: a client whose credentials were refused too often has to wait, before the next one is looked at.
 
-Each IP address has so many failures, which come back with time (a token bucket). A credential that a worker knows
-already is not concerned, so clients that share an IP address with an attacker go on.
+Each IP address has so many failures in a window of time, at all workers together, and at all instances that share
+RATE_LIMIT_FILE. A credential that a worker knows already is not concerned, so clients that share an IP address with an
+attacker go on.
 """
 
 import math
-import time
-from ipaddress import IPv6Network, ip_address
+from functools import lru_cache
+from hashlib import blake2b
 
 from starlette.types import Scope
 
+from app.rate_limits import network
+from app.shared_counts import SharedCounts, now
 from contract.problems import Problem
 
 FAILURES = 20
-"""How many credentials may be refused in a row."""
-SECONDS_FOR_ONE = 3.0
-"""After how many seconds another one is allowed."""
-_MOST_CLIENTS = 10_000
+"""How many credentials may be refused in a window."""
+SECONDS = 60
+"""The length of a window."""
+_MAX_KNOWN = 10_000
 _TOO_MANY = "Too many credentials from your IP address were not valid. Wait a moment and try again."
 
 
 class Attempts:
-    """Counts failures in one worker. What it remembers is bounded: the client whose last failure is the oldest is
-    forgotten first.
-    """
+    """Counts failures. A client without any costs nothing but a look at the table."""
 
-    def __init__(self) -> None:
-        self._full_again: dict[str, float] = {}
-        """By client, when all its failures will have come back (monotonic clock)."""
+    def __init__(self, counts: SharedCounts) -> None:
+        self._counts = counts
 
     def require_few(self, scope: Scope) -> None:
         """Raise `Problem` 429 if this client has failed too often."""
-        full_again = self._full_again.get(_client(scope))
-        if full_again is None:
-            return
-        wait = full_again - time.monotonic() - (FAILURES - 1) * SECONDS_FOR_ONE
-        if wait > 0:
-            raise Problem(429, _TOO_MANY, headers={"Retry-After": str(math.ceil(wait))})
+        found = self._counts.look(_key(scope), FAILURES, SECONDS * 1000)
+        if found is not None and not found.left:
+            raise _too_many(found.end)
 
     def note_failure(self, scope: Scope) -> None:
-        """Count a failure of this client."""
-        client, now = _client(scope), time.monotonic()
-        full_again = max(self._full_again.pop(client, 0.0), now) + SECONDS_FOR_ONE
-        if len(self._full_again) >= _MOST_CLIENTS:
-            del self._full_again[next(iter(self._full_again))]
-        self._full_again[client] = full_again
+        """Count a failure of this client. Raise `Problem` 429 if others have used up what it had meanwhile."""
+        granted, _, end = self._counts.take(_key(scope), 1, FAILURES, SECONDS * 1000)
+        if not granted:
+            raise _too_many(end)
 
 
-def _client(scope: Scope) -> str:
-    """Return what is counted: the IP address; of IPv6 the network, because one client has many of them."""
+def _too_many(end: int) -> Problem:
+    return Problem(429, _TOO_MANY, headers={"Retry-After": str(max(1, math.ceil((end - now()) / 1000)))})
+
+
+def _key(scope: Scope) -> int:
     client = scope.get("client")
-    ip = str(client[0]) if client else ""
-    if ":" not in ip or ip.startswith("::ffff:"):
-        return ip
-    return _network(ip)
+    return _key_of_ip(str(client[0]) if client else "")
 
 
-def _network(ip: str) -> str:
-    try:
-        return str(IPv6Network((int(ip_address(ip.partition("%")[0])), 64), strict=False))
-    except ValueError:
-        return ip
+@lru_cache(maxsize=_MAX_KNOWN)
+def _key_of_ip(ip: str) -> int:
+    """Return 64 bits that stand for a client, other ones than in its rate limits; 0 is for empty rows."""
+    return int.from_bytes(blake2b(network(ip).encode(), digest_size=8, person=b"failures").digest()) or 1

@@ -148,7 +148,6 @@ def _show(key: str) -> None:
 def _list(found: list[ApiKey]) -> None:
     now = datetime.now(UTC)
     for key in found:
-        state = "revoked" if key.revoked_at else "valid" if keys.is_valid(key, now) else "expired"
         until = f"until {key.expires_at[:16]}Z" if key.expires_at else "without end"
         used = f"last used {key.last_used_at[:16]}Z" if key.last_used_at else "never used"
-        click.echo(f"{key.name:20}  {key.hint}…  {state:8}{until}, {used}  {key.scopes}")
+        click.echo(f"{key.name:20}  {key.hint}…  {keys.state(key, now):8}{until}, {used}  {key.scopes}")

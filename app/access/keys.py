@@ -28,6 +28,7 @@ _SECONDS_VALID = 0.5
 """For how long a worker does not ask the database again: a revoked key is refused within a second."""
 _MOST_REMEMBERED = 10_000
 _SECONDS_BETWEEN_NOTES = 60
+VALID = "valid"
 _INVALID = "The API key is not valid."
 
 
@@ -88,10 +89,12 @@ class ApiKeys:
             self._attempts.require_few(request.scope)
         row = await self._find(hashed) if _KEY.fullmatch(credential) else None
         self._known.pop(hashed, None)  # not before: others with this key may ask meanwhile, or the database may fail
-        now = datetime.now(UTC)
-        if row is None or not hmac.compare_digest(row.digest, hashed) or not is_valid(row, now):
+        now, reason = datetime.now(UTC), "unknown"
+        if row is not None and hmac.compare_digest(row.digest, hashed):
+            reason = state(row, now)
+        if row is None or reason != VALID:
             self._attempts.note_failure(request.scope)
-            raise RejectedError(_INVALID)
+            raise RejectedError(_INVALID, reason)
         if len(self._known) >= _MOST_REMEMBERED:
             del self._known[next(iter(self._known))]  # the one that was asked for least recently
         until = time.monotonic() + _seconds(row, now)
@@ -138,6 +141,8 @@ def _seconds(key: ApiKey, now: datetime) -> float:
     return min(_SECONDS_VALID, (datetime.fromisoformat(key.expires_at) - now).total_seconds())
 
 
-def is_valid(key: ApiKey, now: datetime) -> bool:
-    """Return whether a key is neither revoked nor expired."""
-    return key.revoked_at is None and (key.expires_at is None or timestamp(now) < key.expires_at)
+def state(key: ApiKey, now: datetime) -> str:
+    """Return `valid`, `expired` or `revoked`."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return VALID if key.expires_at is None or timestamp(now) < key.expires_at else "expired"

@@ -80,9 +80,9 @@ class Tokens:
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
         except UnknownKeyError:
-            raise RejectedError("The token is signed with a key that its issuer does not publish.") from None
+            raise RejectedError("The token is signed with a key that its issuer does not publish.", "unknown") from None
         except jwt.ExpiredSignatureError:
-            raise RejectedError("The token has expired.") from None
+            raise RejectedError("The token has expired.", "expired") from None
         except jwt.InvalidTokenError:
             raise RejectedError("The token is not valid.") from None
         return _principal(claims), float(claims["exp"])

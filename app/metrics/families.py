@@ -55,6 +55,26 @@ _ALL = (
         ("side", "operation"),
         "Violations of the contract: each `request` that validation has refused, each fault of a `response`.",
     ),
+    Family(
+        "authentications_total",
+        COUNTER,
+        ("kind", "result"),
+        "Credentials that were verified: `key`, `token`, or `-` for none (`ACCESS=secured`).",
+    ),
+    Family(
+        "rate_limit_refusals_total",
+        COUNTER,
+        ("policy",),
+        "Requests that a rate limit has refused, by the name in `RateLimit-Policy`.",
+    ),
+    Family("deprecated_requests_total", COUNTER, ("operation",), "Requests to deprecated operations."),
+    Family(
+        "operation_sunset_timestamp_seconds",
+        GAUGE,
+        ("operation",),
+        "When a deprecated operation may be removed (`x-sunset`), in seconds since 1970.",
+        is_shared=True,
+    ),
     Family("database_commit_calls", HISTOGRAM, (), "Writes that share one commit (SQLite).", _CALLS),
     Family("database_commit_seconds", HISTOGRAM, (), "One commit (SQLite).", _WRITE_SECONDS),
     Family(

@@ -6,6 +6,7 @@ from typing import Any
 
 from app import limits, metrics
 from app.log_writer import LineWriter
+from app.metrics import declared
 from db import idempotency
 from db.engine import Database
 from db.errors import DatabaseError
@@ -42,24 +43,19 @@ class WorkerSampler:
         self._dropped = dropped
 
 
-def operation_ids(contract: Mapping[str, Any]) -> list[str]:
-    """Return the operations of a contract."""
-    paths = contract["paths"].values()
-    return [part["operationId"] for path in paths for part in path.values() if "operationId" in part]
-
-
-def _begin_at_zero(operations: Iterable[str]) -> None:
+def _begin_at_zero(contract: Mapping[str, Any]) -> None:
     """Create the counters of rare events. Prometheus sees the first event only if there was a 0 before."""
-    for operation in ("-", *operations):
+    declared.begin_at_zero(contract)
+    for operation in ("-", *(definition["operationId"] for definition in declared.operations(contract))):
         for side in ("request", "response"):
             metrics.count("contract_violations_total", side, operation, by=0)
     for reason in ("per_ip", limits.HEAD, limits.BODY, limits.SENDING):
         metrics.count("http_connections_refused_total", reason, by=0)
 
 
-async def sample_database(database: Database, operations: Iterable[str]) -> None:
+async def sample_database(database: Database, contract: Mapping[str, Any]) -> None:
     """Look at a database, as long as the service runs."""
-    _begin_at_zero(operations)
+    _begin_at_zero(contract)
     seconds = 0
     while True:
         if seconds % _SECONDS_BETWEEN_COUNTS == 0:

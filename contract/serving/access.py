@@ -1,6 +1,6 @@
 """Access: who sends a request, and whether they may send it. The contract declares it; an application verifies it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from contract.problems import Problem
 from contract.serving.request import Request
 from contract.spec.security import Requirement, Scheme
+from contract.violations import ignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,18 @@ class Principal:
     scopes: frozenset[str]
 
 
+ACCEPTED, MISSING, SCOPE, TOO_MANY, INVALID = "accepted", "missing", "scope", "too_many", "invalid"
+"""Results of an authentication. Verifiers can have others, as the `reason` of a `RejectedError`."""
+OnAuthentication = Callable[[str, str], None]
+"""A function that is called for each credential, with its security scheme (`-`: there was none) and the result."""
+
+
 class RejectedError(Exception):
-    """The credential is not valid. The message is a sentence for the client."""
+    """The credential is not valid. The message is a sentence for the client; `reason` is a word for metrics."""
+
+    def __init__(self, message: str, reason: str = INVALID) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Verifier(Protocol):
@@ -52,7 +63,9 @@ class _Method(NamedTuple):
 class Guard:
     """Checks the requests to one operation, before anything else of them is read."""
 
-    def __init__(self, requirement: Requirement, verifiers: Verifiers, realm: str) -> None:
+    def __init__(
+        self, requirement: Requirement, verifiers: Verifiers, realm: str, observe: OnAuthentication = ignore
+    ) -> None:
         self.header_names = frozenset(scheme.header.lower().encode() for scheme in requirement.schemes)
         self._methods = [
             _Method(scheme, scheme.header.lower().encode(), verifiers[scheme.name]) for scheme in requirement.schemes
@@ -60,6 +73,7 @@ class Guard:
         self._scopes = requirement.scopes
         self._is_optional = requirement.is_optional
         self._challenges = Challenges(requirement, realm)
+        self._observe = observe
 
     async def check(self, request: Request) -> None:
         """Note the principal of a request. Raise `Problem` 401 or 403.
@@ -77,14 +91,24 @@ class Guard:
             try:
                 sender = await verifier.verify(credential, request)
             except RejectedError as error:
+                self._observe(scheme.name, error.reason)
                 refusal = refusal or self._challenges.invalid(scheme, str(error))
                 continue
+            except Problem as problem:
+                if problem.status == 429:
+                    self._observe(scheme.name, TOO_MANY)
+                raise
             if not self._scopes <= sender.scopes:
+                self._observe(scheme.name, SCOPE)
                 raise self._challenges.forbidden(scheme, self._scopes - sender.scopes)
+            self._observe(scheme.name, ACCEPTED)
             _current.set(sender)
             return
-        if refusal is not None or not self._is_optional:
-            raise refusal or self._challenges.missing()
+        if refusal is not None:
+            raise refusal
+        if not self._is_optional:
+            self._observe("-", MISSING)
+            raise self._challenges.missing()
 
 
 class Challenges:

@@ -11,7 +11,7 @@ from contract.requests.bodies import Body
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
 from contract.serving import retirement
-from contract.serving.access import Guard, Verifiers
+from contract.serving.access import Guard, OnAuthentication, Verifiers
 from contract.serving.capabilities import Capabilities, Capability
 from contract.serving.forwarding import ForwardedOperation
 from contract.serving.limits import Admit, Limiter, admission
@@ -22,6 +22,7 @@ from contract.spec.limits import FIELD, rate_limit
 from contract.spec.operations import Operation, Route
 from contract.spec.schemas import Schemas
 from contract.spec.security import requirement
+from contract.violations import ignore
 
 Handler = Callable[..., Any]
 Around = Callable[[Operation], Interceptor | None]
@@ -37,6 +38,7 @@ class Extensions(NamedTuple):
     security_map: Any = None
     verifiers: Verifiers = MappingProxyType({})
     limiter: Limiter | None = None
+    on_authentication: OnAuthentication = ignore
 
 
 class _Checks(NamedTuple):
@@ -112,7 +114,8 @@ class Compiler:
         required = requirement(self._document, operation, self._extensions.verifiers)
         if required is None:
             return None
-        return Guard(required, self._extensions.verifiers, self._document["info"]["title"])
+        extensions = self._extensions
+        return Guard(required, extensions.verifiers, self._document["info"]["title"], extensions.on_authentication)
 
     def _admission(self, operation: Operation) -> Admit | None:
         """Return what counts the requests, where the contract limits them."""

@@ -2,11 +2,14 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from connexion import FlaskApp
 from prometheus_client import CollectorRegistry
@@ -15,16 +18,22 @@ from prometheus_client.exposition import generate_latest as text_of
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app, metrics
+from app import specification as app_specification
+from app.access import attempts
 from app.log_formats import Served
+from app.metrics import declared
 from app.metrics.collector import ServiceCollector, process
 from app.metrics.exporter import shown
 from app.metrics.families import COUNTER, FAMILIES, HISTOGRAM
 from app.metrics.memory import SLOT_BYTES, Memory
 from app.metrics.requests import RequestCounter
-from app.metrics.sampling import commit_observer, operation_ids
+from app.metrics.sampling import commit_observer
 from app.settings import Settings
+from contract.spec.operations import Operation
+from tests.app.secured import new_key, secured_settings
 from tests.support import ContractClient, specification
 
+JWT_SECRET = "secret" * 8
 DURATION = "http_request_duration_seconds"
 
 
@@ -279,11 +288,126 @@ def test_rare_counters_begin_at_zero(counted: FlaskApp, memory: Memory) -> None:
     """Prometheus notices the first event only if it has seen a 0 before."""
     with ContractClient(counted) as client:
         client.get("/healthz")
-        for operation in operation_ids(specification()):
+        for operation in (definition["operationId"] for definition in declared.operations(specification())):
             for side in ("request", "response"):
                 assert _value(memory, "contract_violations_total", side=side, operation=operation) == 0
         assert _value(memory, "http_connections_refused_total", reason="per_ip") == 0
         assert _value(memory, "idempotency_responses") == 0
+
+
+def _found(memory: Memory, name: str) -> dict[tuple[str, ...], float]:
+    """Return the series of a metric by the values of their labels, sorted by label, without zeros."""
+    return {
+        tuple(value for _, value in sorted(labels)): value
+        for (found, labels), value in _samples(memory).items()
+        if found == name and value
+    }
+
+
+@pytest.fixture
+def retiring(counted: FlaskApp, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FlaskApp:
+    """The application, with a deprecated operation that has a sunset, and one without dates."""
+    assert counted
+    document = deepcopy(specification())
+    document["paths"]["/items"]["get"] |= {
+        "deprecated": True,
+        "x-deprecated-since": "2026-11-01",
+        "x-sunset": "2027-06-30",
+        "x-rate-limit": {"requests": 2, "seconds": 60},
+    }
+    document["paths"]["/items/{item_id}"]["get"] |= {"deprecated": True}
+    monkeypatch.setattr(app_specification, "load", lambda **_options: document)
+    environment = {"DATABASE_URL": str(settings.database_url), "METRICS": f"{tmp_path}/socket"}
+    return create_app(Settings.from_environ(environment))
+
+
+def test_requests_to_deprecated_operations_are_counted(retiring: FlaskApp, memory: Memory) -> None:
+    """All of them, also those that are refused; and there is the date after which one may be removed."""
+    name = "deprecated_requests_total"
+    with ContractClient(retiring) as client:
+        assert client.get("/healthz").status_code == 200
+        assert {labels for found, labels in _samples(memory) if found == name} == {
+            frozenset({("operation", "list_items")}),
+            frozenset({("operation", "get_item")}),
+        }
+        statuses = [client.get(path).status_code for path in ("/items", "/items?limit=x", "/items", "/items/1")]
+        assert statuses == [200, 400, 429, 404]
+        assert client.post("/items", json={"name": "a"}).status_code == 201
+    assert _found(memory, name) == {("list_items",): 3, ("get_item",): 1}
+    assert _found(memory, "operation_sunset_timestamp_seconds") == {("list_items",): 1814313600}
+
+
+def test_an_operation_that_is_not_deprecated_pays_nothing(counted: FlaskApp) -> None:
+    """There is no code around it."""
+    assert counted
+    operations = [Operation("get", "/x", {"operationId": "x", **more}, ()) for more in ({}, {"deprecated": False})]
+    assert [declared.count_deprecated(operation) for operation in operations] == [None, None]
+
+
+def test_requests_that_a_rate_limit_refuses_are_counted(retiring: FlaskApp, memory: Memory) -> None:
+    """By the name of the limit: the operation's, or `default`."""
+    with ContractClient(retiring) as client:
+        assert [client.get("/items").status_code for _ in range(4)] == [200, 200, 429, 429]
+        assert client.post("/items", json={"name": "a"}).status_code == 201
+        assert _value(memory, "rate_limit_refusals_total", policy="default") == 0
+    assert _found(memory, "rate_limit_refusals_total") == {("list_items",): 2}
+
+
+@pytest.fixture
+def secured(memory: Memory, tmp_path: Path) -> FlaskApp:
+    """The application with METRICS, access control, and tokens with a shared secret."""
+    assert memory
+    (tmp_path / "jwt.secret").write_text(JWT_SECRET)
+    tokens = {"JWT_SECRET_FILE": f"{tmp_path}/jwt.secret", "JWT_ALGORITHM": "HS256", "JWT_ISSUER": "i"}
+    return create_app(secured_settings(tmp_path, METRICS=f"{tmp_path}/socket", JWT_AUDIENCE="a", **tokens))
+
+
+def _token(seconds: int = 60, secret: str = JWT_SECRET) -> dict[str, str]:
+    claims = {"iss": "i", "aud": "a", "sub": "s", "exp": int(time.time()) + seconds, "scope": "items:read"}
+    return {"Authorization": f"Bearer {jwt.encode(claims, secret, 'HS256')}"}
+
+
+def test_authentications_are_counted_by_kind_and_result(secured: FlaskApp, memory: Memory) -> None:
+    """Nothing that a client sends is a label."""
+    run = secured.app.test_cli_runner().invoke
+    rotated = new_key(secured, "rotated")
+    run(args=["keys", "rotate", "rotated", "--hours", "0"])
+    revoked = new_key(secured, "revoked")
+    run(args=["keys", "revoke", "revoked"])
+    reader = new_key(secured, "reader", "items:read")
+    with ContractClient(secured) as client:
+        requests = [reader, reader, revoked, rotated, {"X-API-Key": "x"}, {}, _token(), _token()]
+        requests += [_token(-60), _token(secret="other" * 9), {"Authorization": "Bearer x"}]
+        statuses = [client.get("/items", headers=headers).status_code for headers in requests]
+        assert statuses == [200, 200, 401, 401, 401, 401, 200, 200, 401, 401, 401]
+        assert client.post("/items", json={"name": "a"}, headers=reader).status_code == 403
+        assert client.post("/items", json={"name": "a"}, headers=_token()).status_code == 403
+        assert client.get("/healthz").status_code == 200
+        for _ in range(attempts.FAILURES):
+            last = client.get("/items", headers={"X-API-Key": "x"})
+        assert last.status_code == client.get("/items", headers=_token(seconds=70)).status_code == 429
+    assert _found(memory, "authentications_total") == {
+        ("key", "accepted"): 2,
+        ("key", "revoked"): 1,
+        ("key", "expired"): 1,
+        ("key", "unknown"): 15,
+        ("key", "scope"): 1,
+        ("key", "too_many"): 6,
+        ("token", "accepted"): 2,
+        ("token", "expired"): 1,
+        ("token", "invalid"): 2,
+        ("token", "scope"): 1,
+        ("token", "too_many"): 1,
+        ("-", "missing"): 1,
+    }
+    known = {(kind, result) for kind, results in declared._RESULTS.items() for result in results}
+    series = [dict(labels) for name, labels in _samples(memory) if name == "authentications_total"]
+    assert {(labels["kind"], labels["result"]) for labels in series} == known
+
+
+def test_authentications_without_memory_are_not_counted() -> None:
+    """As under a server that gives no memory to its workers."""
+    declared.AuthenticationCounter()("ApiKey", "accepted")
 
 
 def test_writes_are_counted_with_their_commits(counted: FlaskApp, memory: Memory) -> None:

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from gunicorn.config import Config
 
-from app import rate_limits, shared_counts
+from app import metrics, rate_limits, shared_counts
 from app.rate_limits import RateLimits, network
 from contract import Principal, RateLimit
 from contract.serving.request import Request
@@ -169,6 +169,20 @@ def test_only_a_trusted_proxy_says_where_a_client_is(trusted: str, headers: byte
         assert found[0][0] == "127.0.0.1"
     else:
         assert list(found[0]) == client
+
+
+def test_refused_requests_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of the limit, whether or not the worker knows already that nothing is left. No others are."""
+    found: list[tuple[str, ...]] = []
+    monkeypatch.setattr(metrics, "count", lambda *labels: found.append(labels))
+    workers = [RateLimits()]
+    workers.append(_worker_of(workers[0]))
+    for _ in range(3):
+        left(workers[0], request())
+    assert found == []
+    for worker in (*workers, *workers):
+        left(worker, request())
+    assert found == [("rate_limit_refusals_total", "default")] * 4
 
 
 def test_instances_can_share_a_file(tmp_path: Path) -> None:

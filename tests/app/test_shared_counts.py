@@ -54,6 +54,17 @@ def test_a_window_begins_with_the_first_request(clock: list[int]) -> None:
     assert counts.take(7, 1, 3, 1000) == Taken(1, 2, 1_002_000)
 
 
+def test_a_look_takes_nothing(clock: list[int]) -> None:
+    """And makes no row for a key that has none."""
+    counts = SharedCounts()
+    assert counts.look(7, 3, 1000) is None
+    assert not any(counts._keys)
+    counts.take(7, 2, 3, 1000)
+    assert counts.look(7, 3, 1000) == counts.look(7, 3, 1000) == Taken(0, 1, 1_001_000)
+    clock[0] += 1000
+    assert counts.look(7, 3, 1000) == Taken(0, 3, 1_002_000)
+
+
 def test_a_clock_that_began_again_ends_the_window(clock: list[int]) -> None:
     """After a restart of the machine, a file has windows that end too late."""
     counts = SharedCounts()

@@ -23,6 +23,7 @@ from app import create_app
 from app.access import token_keys, tokens
 from app.access.attempts import Attempts
 from app.settings import Settings, SettingsError
+from app.shared_counts import SharedCounts
 from contract import Principal, RejectedError, Request
 from contract.problems import Problem
 from tests.support import ContractClient
@@ -70,7 +71,7 @@ def key_set(tmp_path: Path) -> Path:
 @pytest.fixture
 def verifier(key_set: Path) -> tokens.Tokens:
     """The verifier for this key set."""
-    return tokens.Tokens(token_keys.KeySet(str(key_set), "RS256"), RULES, Attempts())
+    return tokens.Tokens(token_keys.KeySet(str(key_set), "RS256"), RULES, Attempts(SharedCounts()))
 
 
 async def _verify(verifier: tokens.Tokens, credential: str) -> Principal:
@@ -293,10 +294,11 @@ def test_the_key_set_can_be_at_a_url(issuer: tuple[str, Callable[[bytes], None]]
     """One that is too large is not used."""
     url, publish = issuer
     publish(json.dumps({"keys": [jwk(KEY)]}).encode())
-    assert verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, Attempts()), token()).id == "token:alice"
+    attempts = Attempts(SharedCounts())
+    assert verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, attempts), token()).id == "token:alice"
     publish(b" " * (1024 * 1024) + json.dumps({"keys": [jwk(KEY)]}).encode())
     with pytest.raises(Problem):
-        verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, Attempts()), token())
+        verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, attempts), token())
 
 
 REFUSED = "must be a file, or a URL with https://"
@@ -326,7 +328,7 @@ def test_a_url_that_has_no_key_set_is_503(response: bytes, reason: str, caplog: 
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/jwks.json"
         with pytest.raises(Problem) as caught:
-            verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, Attempts()), token())
+            verify(tokens.Tokens(token_keys.KeySet(url, "RS256"), RULES, Attempts(SharedCounts())), token())
         thread.join()
     assert caught.value.status == 503
     assert f"The key set {url} cannot be read: {reason}" in caplog.text

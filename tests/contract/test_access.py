@@ -67,6 +67,8 @@ class Table:
         await asyncio.sleep(0)
         if credential == "slow-down":
             raise Problem(429, "Wait.", headers={"Retry-After": "3"})
+        if credential == "old":
+            raise RejectedError("The credential has expired.", "expired")
         if credential not in self.known:
             raise RejectedError("The credential is not valid.")
         return Principal(credential, frozenset(self.known[credential].split()))
@@ -149,6 +151,27 @@ def test_a_verifier_can_respond_otherwise(client: Any) -> None:
     """Such as 429 after too many failures."""
     response = client.get("/x", headers={"X-Key": "slow-down"})
     assert (response.status_code, response.headers["Retry-After"]) == (429, "3")
+
+
+def test_the_application_learns_each_result(serve: Serve) -> None:
+    """Of each credential that was looked at, by its scheme; of a request without one that needs one; of no other."""
+    seen: list[tuple[str, str]] = []
+    client = serve(CONTRACT, SOURCE, verifiers=VERIFIERS, on_authentication=lambda *event: seen.append(event))
+    for headers, events in (
+        ({"X-Key": "reader"}, [("Key", "accepted")]),
+        ({"X-Key": "half"}, [("Key", "scope")]),
+        ({"X-Key": "old"}, [("Key", "expired")]),
+        ({"X-Key": "slow-down"}, [("Key", "too_many")]),
+        ({"X-Key": "wrong", "Authorization": "Bearer tok"}, [("Key", "invalid"), ("Token", "accepted")]),
+        ({"Authorization": "Bearer wrong"}, [("Token", "invalid")]),
+        ({}, [("-", "missing")]),
+    ):
+        client.get("/x", headers=headers)
+        assert seen == events
+        seen.clear()
+    for path in ("/open", "/either"):
+        assert client.get(path).status_code == 200
+    assert seen == []
 
 
 def test_an_operation_without_security_ignores_credentials(client: Any) -> None:

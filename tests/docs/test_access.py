@@ -58,4 +58,4 @@ def test_the_scopes_and_the_limits_are_those_of_the_service() -> None:
     text = read("docs/access.md")
     assert {spans(row[0])[0] for row in table(text, "What a client sees") if re.match("`[a-z]+:", row[0])} == scopes()
     assert f"after {attempts.FAILURES} credentials" in text
-    assert f"every {attempts.SECONDS_FOR_ONE:g} s" in text
+    assert f"within {attempts.SECONDS} s" in text

@@ -1,6 +1,7 @@
 """Access in the real programs: Schemathesis on the secured contract, and "Authorize" in the browser."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import schemathesis
 from selenium.webdriver.common.by import By
 
+from app.access.attempts import FAILURES
 from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, press
 from tests.e2e.stack import ROOT, Running, ask, edge, service, wait_until, workers
 from tools.conformance.configuration import configuration
@@ -47,7 +49,7 @@ def test_the_secured_service_satisfies_the_secured_contract(tmp_path: Path) -> N
 
 
 def test_a_revoked_key_is_refused_by_every_worker_within_a_second(tmp_path: Path) -> None:
-    """Each worker has verified the key before, and remembers it."""
+    """Each worker has verified the key before, and remembers it. After many failures, the refusal is a 429."""
     with secured(tmp_path, WEB_CONCURRENCY="4") as (running, key):
         assert len(workers(running)) == 4
 
@@ -56,7 +58,39 @@ def test_a_revoked_key_is_refused_by_every_worker_within_a_second(tmp_path: Path
 
         assert statuses() == {200}
         keys(tmp_path, "revoke", "alice")
-        wait_until(lambda: statuses() == {401}, "every worker refusing the key", seconds=1.0)
+        wait_until(lambda: statuses() <= {401, 429}, "every worker refusing the key", seconds=1.0)
+
+
+@contextmanager
+def _stopped(worker: int) -> Iterator[None]:
+    """Stop a worker, so that the others accept all connections."""
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        wait_until(lambda: Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] == "T", "it stopped")
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
+def test_the_workers_count_failed_attempts_together(tmp_path: Path) -> None:
+    """Each has a part of them, and both refuse further ones. A key that they know goes on."""
+    with secured(tmp_path, WEB_CONCURRENCY="2") as (running, key):
+        one, other = workers(running)
+
+        def statuses(credential: str, number: int) -> list[int]:
+            headers = {"X-API-Key": credential}
+            return [ask(running.port, "GET", "/items", headers=headers).status for _ in range(number)]
+
+        with _stopped(other):
+            assert statuses(key, 1) == [200]
+            assert statuses("guess", FAILURES // 2 + 1) == [401] * (FAILURES // 2 + 1)
+        with _stopped(one):
+            assert statuses(key, 1) == [200]
+            assert statuses("guess", FAILURES // 2 + 1) == [401] * (FAILURES // 2 - 1) + [429] * 2
+            assert statuses(key, 1) == [200]
+        with _stopped(other):
+            assert statuses("guess", 2) == [429] * 2
+            assert statuses(key, 1) == [200]
 
 
 def test_one_authorizes_in_the_documentation(browser: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,6 +28,8 @@ from db.postgresql import THREADS
 from tests.docs.markdown import blocks, read
 from tests.e2e.postgresql import postgresql, upgrade
 from tests.e2e.stack import ROOT, Running, ask, edge, free_port, listens, post, service, wait_until, workers
+from tests.e2e.test_access import keys
+from tests.extending import copy
 from tests.ops.test_ops import RULES, queries
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -39,11 +41,11 @@ NEEDS_POSTGRESQL = "database_connections"
 
 
 @contextmanager
-def counted(folder: Path, **settings: str) -> Iterator[tuple[Running, int]]:
-    """Run the service with METRICS; the value is the service and the port of the metrics."""
+def counted(folder: Path, root: Path = ROOT, **settings: str) -> Iterator[tuple[Running, int]]:
+    """Run the service of a checkout with METRICS; the value is the service and the port of the metrics."""
     port = free_port()
     settings["METRICS"] = f"127.0.0.1:{port}"
-    with service(folder, root=ROOT, prefix=(), **settings) as running:
+    with service(folder, root=root, prefix=(), **settings) as running:
         wait_until(lambda: listens(port), "the metrics")
         yield running, port
 
@@ -303,13 +305,13 @@ def prometheus(folder: Path, target: int) -> Iterator[int]:
         process.wait(30)
 
 
-def _use(port: int, times: int) -> None:
+def _use(port: int, times: int, key: Mapping[str, str]) -> None:
     """Use every operation, and make mistakes."""
     for number in range(times):
-        created = post(port, {"name": f"item {number}"}, {"Idempotency-Key": f"{time.time_ns()}"})
+        created = post(port, {"name": f"item {number}"}, {"Idempotency-Key": f"{time.time_ns()}", **key})
         assert created.status == 201
         statuses = [
-            ask(port, method, path, body, {"Content-Type": "application/json"}).status
+            ask(port, method, path, body, {"Content-Type": "application/json", **key}).status
             for method, path, body in (
                 ("GET", created["Location"], None),
                 ("GET", "/items?limit=x", None),
@@ -321,6 +323,17 @@ def _use(port: int, times: int) -> None:
         assert statuses == [200, 400, 404, 400, 204]
 
 
+def _retiring(folder: Path) -> Path:
+    """Return a copy of the project in which an operation is deprecated, and has a sunset."""
+    copy(folder)
+    contract = folder / "openapi/items.yaml"
+    found = "      operationId: list_items\n"
+    dates = '      deprecated: true\n      x-deprecated-since: "2026-11-01"\n      x-sunset: "2999-06-30"\n'
+    assert found in contract.read_text()
+    contract.write_text(contract.read_text().replace(found, found + dates))
+    return folder
+
+
 def test_prometheus_evaluates_the_dashboard_and_the_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every expression has data, except those about PostgreSQL; every rule is evaluated, and none fires."""
 
@@ -329,12 +342,17 @@ def test_prometheus_evaluates_the_dashboard_and_the_rules(tmp_path: Path, capsys
         assert response["status"] == "success", response
         return [one for one in response["data"]["result"] if one["value"][1] not in ("NaN", "+Inf")]
 
-    with counted(tmp_path) as (running, port), prometheus(tmp_path, port) as at:
+    settings = {"ACCESS": "secured", "KEYS_SECRET_FILE": f"{tmp_path}/keys.secret"}
+    with (
+        counted(tmp_path, _retiring(tmp_path / "project"), **settings) as (running, port),
+        prometheus(tmp_path, port) as at,
+    ):
+        key = {"X-API-Key": keys(tmp_path, "create", "a", "--scope=items:read", "--scope=items:write").strip()}
         missing = list(queries())
         total = len(missing)
 
         def all_have_data() -> bool:
-            _use(running.port, 3)
+            _use(running.port, 3, key)
             missing[:] = [query for query in missing if not result(query)]
             return all(NEEDS_POSTGRESQL in query for query in missing)
 
