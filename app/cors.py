@@ -12,7 +12,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.responses.response import WHOLE_RESPONSE
-from contract.spec.document import METHODS, resolve
+from contract.spec.operations import all_operations
 
 Headers = Iterable[tuple[bytes, bytes]]
 Added = Callable[[Headers], Headers]
@@ -89,23 +89,12 @@ def _request_headers(document: Mapping[str, Any]) -> list[str]:
     """Return the headers that a page may send: those that the contract declares, and those of every request."""
     schemes = document.get("components", {}).get("securitySchemes", {}).values()
     keys = {scheme["name"] for scheme in schemes if scheme.get("in") == "header"}
-    owners = [owner for item in _items(document) for owner in (item, *_operations(item))]
-    parameters = [resolve(document, part) for owner in owners for part in owner.get("parameters", ())]
+    parameters = [parameter for operation in all_operations(document) for parameter in operation.parameters]
     declared = {parameter["name"] for parameter in parameters if parameter["in"] == "header"}
     return sorted({*_ALWAYS_ALLOWED, *keys, *declared})
 
 
 def _response_headers(document: Mapping[str, Any]) -> list[str]:
     """Return the headers of responses that a page may read: those that the contract declares."""
-    operations = [operation for item in _items(document) for operation in _operations(item)]
-    responses = [resolve(document, part) for operation in operations for part in operation["responses"].values()]
-    return sorted({name for response in responses for name in response.get("headers", {})})
-
-
-def _items(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the path items; some are references, such as to another file."""
-    return [resolve(document, item) for item in document["paths"].values()]
-
-
-def _operations(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [item[method] for method in METHODS if method in item]
+    responses = [part for operation in all_operations(document) for part in operation.definition["responses"].values()]
+    return sorted({name for response in responses for name in response["headers"]})

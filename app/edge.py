@@ -13,24 +13,21 @@ from urllib.parse import quote
 
 from app import SPECIFICATION
 from contract import load
-from contract.spec.document import resolve
+from contract.spec.operations import Route, routes
 
-METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 _HEAD = "# Written by `python -m app.edge` from openapi/items.yaml.\n"
+_CACHED = "x-read-cache"
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 def files(specification: Mapping[str, Any]) -> dict[str, str]:
     """The configuration files of this contract, by name."""
-    items = {path: resolve(specification, item) for path, item in specification["paths"].items()}
-    paths = sorted(items, key=_precedence)
-    methods = [_methods(path, items[path]) for path in paths]
-    locations = [_location(path) for path in paths if _has_etag(specification, items[path])]
-    reads = [_read(path) for path in paths if items[path].get("get", {}).get("x-read-cache")]
+    found = routes(specification)
+    reads = [route for route in found if "GET" in route.operations and route.operations["GET"].definition.get(_CACHED)]
     return {
-        "methods.conf": _HEAD + "".join(methods),
-        "etags.conf": _HEAD + "".join(locations),
-        "reads.conf": _HEAD + "".join(reads),
+        "methods.conf": _HEAD + "".join(_methods(route) for route in found),
+        "etags.conf": _HEAD + "".join(_location(route.path) for route in found if _has_etag(route)),
+        "reads.conf": _HEAD + "".join(_read(route.path) for route in reads),
     }
 
 
@@ -42,17 +39,9 @@ def write(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _precedence(path: str) -> list[tuple[bool, str]]:
-    """Sort literal segments before templated ones: nginx takes the first expression that matches."""
-    return [("{" in segment, segment) for segment in path.split("/")]
-
-
-def _methods(path: str, item: Mapping[str, Any]) -> str:
-    """An entry of a map from the URL to the value of `Allow`."""
-    allowed = {method.upper() for method in item}.intersection(METHODS) | {"OPTIONS"}
-    if "GET" in allowed:
-        allowed.add("HEAD")
-    return f'"{_url(path)}"  "{", ".join(sorted(allowed))}";\n'
+def _methods(route: Route) -> str:
+    """An entry of a map from the URL to the value of `Allow`. nginx takes the first expression that matches."""
+    return f'"{_url(route.path)}"  "{", ".join(route.methods)}";\n'
 
 
 def _read(path: str) -> str:
@@ -75,12 +64,11 @@ def _expression(literals: Iterable[str], parameter: str) -> str:
     return parameter.join(re.escape(literal).replace('"', r"\x22") for literal in literals)
 
 
-def _has_etag(specification: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+def _has_etag(route: Route) -> bool:
     """Whether a GET of this path has a response with an `ETag`."""
-    responses = item.get("get", {}).get("responses", {}).values()
-    return any(
-        name.lower() == "etag" for response in responses for name in resolve(specification, response).get("headers", {})
-    )
+    get = route.operations.get("GET")
+    responses = get.definition["responses"].values() if get is not None else ()
+    return any(name.lower() == "etag" for response in responses for name in response["headers"])
 
 
 if __name__ == "__main__":

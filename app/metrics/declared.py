@@ -1,6 +1,6 @@
 """Counts what the contract declares: credentials, rate limits, and deprecated operations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from app import metrics
@@ -8,7 +8,7 @@ from app.metrics.memory import Values
 from contract import Interceptor, Proceed, Request
 from contract.responses.response import Response
 from contract.spec.limits import rate_limit
-from contract.spec.operations import Operation
+from contract.spec.operations import Operation, all_operations
 from contract.spec.retirement import retirement
 
 _KINDS = {"ApiKey": "key", "BearerToken": "token"}
@@ -21,27 +21,22 @@ _RESULTS = {
 """The results of each kind of credential."""
 
 
-def operations(contract: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the definition of each operation of a contract."""
-    for path in contract["paths"].values():
-        yield from (part for part in path.values() if "operationId" in part)
-
-
 def begin_at_zero(contract: Mapping[str, Any]) -> None:
     """Create the counters of what this contract has, and set when its operations may be removed."""
     if "securitySchemes" in contract.get("components", {}):
         for kind, results in _RESULTS.items():
             for result in results:
                 metrics.count("authentications_total", kind, result, by=0)
-    for definition in operations(contract):
+    for operation in all_operations(contract):
+        definition = operation.definition
         if (limit := rate_limit(contract, definition)) is not None:
             metrics.count("rate_limit_refusals_total", limit.name, by=0)
         if definition.get("deprecated") is True:
-            metrics.count("deprecated_requests_total", definition["operationId"], by=0)
+            metrics.count("deprecated_requests_total", operation.operation_id, by=0)
             found = retirement(definition)
             if found is not None and found.sunset is not None:
                 name = "operation_sunset_timestamp_seconds"
-                metrics.gauge(name, found.sunset.timestamp(), definition["operationId"])
+                metrics.gauge(name, found.sunset.timestamp(), operation.operation_id)
 
 
 class AuthenticationCounter:

@@ -7,6 +7,7 @@ from typing import Any
 from app import limits, metrics
 from app.log_writer import LineWriter
 from app.metrics import declared
+from contract.spec.operations import all_operations
 from db import idempotency
 from db.engine import Database
 from db.errors import DatabaseError
@@ -46,7 +47,7 @@ class WorkerSampler:
 def _begin_at_zero(contract: Mapping[str, Any]) -> None:
     """Create the counters of rare events. Prometheus sees the first event only if there was a 0 before."""
     declared.begin_at_zero(contract)
-    for operation in ("-", *(definition["operationId"] for definition in declared.operations(contract))):
+    for operation in ("-", *(operation.operation_id for operation in all_operations(contract))):
         for side in ("request", "response"):
             metrics.count("contract_violations_total", side, operation, by=0)
     for reason in ("per_ip", limits.HEAD, limits.BODY, limits.SENDING):

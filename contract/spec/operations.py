@@ -126,6 +126,11 @@ def routes(document: Document, base_path: str = "", *, pythonic: bool = False) -
     return sorted(found, key=lambda route: route.precedence)
 
 
+def all_operations(document: Document) -> list[Operation]:
+    """Return all operations of a contract."""
+    return [operation for route in routes(document) for operation in route.operations.values()]
+
+
 def base_path(document: Document) -> str:
     """Return the path of the first server's URL, which all operations are below."""
     server: Mapping[str, Any] = next(iter(document.get("servers", ())), {"url": ""})

@@ -29,7 +29,7 @@ from app.metrics.memory import SLOT_BYTES, Memory
 from app.metrics.requests import RequestCounter
 from app.metrics.sampling import commit_observer
 from app.settings import Settings
-from contract.spec.operations import Operation
+from contract.spec.operations import Operation, all_operations
 from tests.app.secured import new_key, secured_settings
 from tests.support import ContractClient, specification
 
@@ -288,7 +288,7 @@ def test_rare_counters_begin_at_zero(counted: FlaskApp, memory: Memory) -> None:
     """Prometheus notices the first event only if it has seen a 0 before."""
     with ContractClient(counted) as client:
         client.get("/healthz")
-        for operation in (definition["operationId"] for definition in declared.operations(specification())):
+        for operation in (operation.operation_id for operation in all_operations(specification())):
             for side in ("request", "response"):
                 assert _value(memory, "contract_violations_total", side=side, operation=operation) == 0
         assert _value(memory, "http_connections_refused_total", reason="per_ip") == 0
