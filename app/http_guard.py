@@ -22,6 +22,8 @@ MAX_HEAD = 65_536
 """Bytes of a request line with all headers. The contract allows half of that for the values of the headers."""
 LINGER_SECONDS = 2
 """For how long to discard what a client sends after the response to it."""
+_MAX_DISCARDED = 1 << 20
+"""Bytes of what follows the beginning of a head that is too large."""
 _MAX_LENGTH_DIGITS = 18
 # RFC 9112 §3.2.2; the host is never empty (RFC 9110 §4.2.1), and user information is an error (§4.2.4)
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/@]+)(/.*)?")
@@ -33,7 +35,11 @@ class UnusualRequestError(Exception):
 
 
 class HeadTooLargeError(Exception):
-    """A head has more than `MAX_HEAD` bytes (431, RFC 6585 §5)."""
+    """A head has more than `MAX_HEAD` bytes: status 431 (RFC 6585 §5), or 414 if they are all of its first line."""
+
+    def __init__(self, status: int = 431) -> None:
+        super().__init__()
+        self.status = status
 
 
 class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no types
@@ -62,8 +68,8 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
             self._has_partial_head = True
             self._head_size = 0
             return self._feed_callback_parser(data)
-        except HeadTooLargeError:
-            self._send_error_response(431, "")
+        except HeadTooLargeError as error:
+            self._send_error_response(error.status, "")
             self._discard_rest()
             return False
         except MisdirectedError:
@@ -84,12 +90,22 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
         return bool(super()._feed_callback_parser(bytes(rest)))
 
     def _discard_rest(self) -> None:
-        """Close the sending side, and discard what the client still sends: a reset could overtake the response."""
+        """Close the sending side, and discard some of what the client still sends.
+
+        A reset, which the client gets if something of it was not read, could overtake the response.
+        """
         self._has_partial_head = False
-        self._feed_callback_parser = discard  # type: ignore[method-assign, assignment]
+        self._head_size = 0
+        self._feed_callback_parser = self._discard  # type: ignore[method-assign]
         if not self._is_ssl:
             self.transport.write_eof()
         self.worker.loop.call_later(0 if self._is_ssl else LINGER_SECONDS, self._close_transport)
+
+    def _discard(self, data: bytes) -> bool:
+        self._head_size += len(data)
+        if self._head_size > _MAX_DISCARDED:
+            self._close_transport()
+        return False
 
     def _on_headers_complete(self) -> bool:
         """Check the head of a request."""
@@ -131,7 +147,7 @@ def _refuse_unusual_lines(data: bytes) -> None:
     """
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
     if end < 0 and len(data) > MAX_HEAD:
-        raise HeadTooLargeError
+        raise HeadTooLargeError(431 if data.find(b"\r\n", 0, MAX_HEAD) >= 0 else 414)
     if end < 0 or data.count(b"\n", 0, end) != data.count(b"\r", 0, end):
         raise UnusualRequestError
 

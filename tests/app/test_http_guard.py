@@ -201,6 +201,13 @@ def test_a_body_does_not_count_as_head() -> None:
     assert (one[0], len(one[1]["body"]), two[0]) == (200, 100_000, 200)
 
 
+def test_a_url_without_end_is_414() -> None:
+    """Whether its beginning arrives at once or in pieces."""
+    url = b"GET /" + b"a" * (MAX_HEAD + 1)
+    assert [status for status, _ in _served(url, half_close=True)] == [414]
+    assert [status for status, _ in _served(url[:9000], url[9000:], half_close=True)] == [414]
+
+
 def test_what_follows_a_large_head_is_discarded() -> None:
     """A megabyte more is read, not parsed."""
     ((status, problem),) = _served(_large_head(MAX_HEAD + 1)[:-4], *[b"a" * 100_000] * 10, GET + CLOSE, half_close=True)
