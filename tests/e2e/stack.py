@@ -182,11 +182,43 @@ def service(folder: Path, *, root: Path = ROOT, prefix: Sequence[str] = (), **se
 
 
 def workers(gunicorn: Running) -> set[int]:
-    """Return the process ids of the service's workers; none if the service has ended."""
+    """Return the process ids of the service's workers that have not ended."""
     pid = gunicorn.process.pid
     with contextlib.suppress(OSError):
-        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+        found = {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+        return {child for child in found if not _has_ended(child)}
     return set()
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def kill_worker(gunicorn: Running, choose: Callable[[list[int]], int] = min) -> int:
+    """Kill one of the workers with SIGKILL, as soon as there is one; return its process id."""
+    killed: list[int] = []
+
+    def kill() -> bool:
+        if found := sorted(workers(gunicorn)):
+            pid = choose(found)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+        return bool(killed)
+
+    wait_until(kill, "a worker to kill")
+    return killed[0]
+
+
+def kill_service(gunicorn: Running, *, workers_too: bool = True) -> None:
+    """Kill the main process with SIGKILL, and its workers."""
+    for pid in [gunicorn.process.pid, *(workers(gunicorn) if workers_too else [])]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    gunicorn.process.wait()
 
 
 def nginx_program() -> str:

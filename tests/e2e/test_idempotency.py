@@ -2,13 +2,12 @@
 
 import os
 import random
-import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from tests.e2e.retries import Done, retrying
-from tests.e2e.stack import Running, ask, free_port, listens, service, wait_until, workers
+from tests.e2e.stack import Running, ask, free_port, kill_service, kill_worker, listens, service, wait_until, workers
 
 KILLS = int(os.environ.get("KILLS", "200"))
 """How many workers and whole services are killed."""
@@ -23,13 +22,11 @@ def _kill_workers(running: Running, chance: random.Random, number: int, done: "l
             "some items are done",
         )
         wait_until(lambda: len(workers(running)) == 2, "there are two workers")
-        os.kill(chance.choice(sorted(workers(running))), signal.SIGKILL)
+        kill_worker(running, chance.choice)
 
 
 def _kill_all(running: Running) -> None:
-    for process in [running.process.pid, *workers(running)]:
-        os.kill(process, signal.SIGKILL)
-    running.process.wait()
+    kill_service(running)
     wait_until(lambda: not listens(running.port), "all processes have ended")
 
 

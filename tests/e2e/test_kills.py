@@ -1,8 +1,6 @@
 """Workers are killed under load: nginx repeats no write, so no write fails because it was already done."""
 
 import json
-import os
-import signal
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Response, ask, edge, post, service, wait_until, workers
+from tests.e2e.stack import Response, ask, edge, kill_worker, post, service, wait_until
 
 CLIENTS, KILLS = 4, 100
 
@@ -61,8 +59,7 @@ def test_no_write_is_done_twice(tmp_path: Path, capsys: pytest.CaptureFixture[st
             for number in range(KILLS):
                 goal = requests() + 20
                 wait_until(lambda goal=goal: requests() >= goal, "20 more responses")  # type: ignore[misc]
-                pids = sorted(workers(app))
-                os.kill(pids[number % len(pids)], signal.SIGKILL)
+                kill_worker(app, lambda pids, number=number: pids[number % len(pids)])  # type: ignore[misc]
         finally:
             done.set()
         for client in running:

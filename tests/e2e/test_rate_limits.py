@@ -4,7 +4,6 @@ Only the main thread of the test sends `list_items`, so it knows what must be le
 """
 
 import http.client
-import os
 import shutil
 import signal
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import ROOT, Running, ask, free_port, listens, service, wait_until, workers
+from tests.e2e.stack import ROOT, Running, ask, free_port, kill_worker, listens, service, wait_until, workers
 
 PROBES, SHORT, LONG = (50, 3600), (20, 1), (200, 3600)
 LIMITS = {"get:\n      operationId: list_items": PROBES, "get:\n      operationId: get_item": SHORT,
@@ -111,11 +110,9 @@ class Probe:
         assert ask(self.port, "GET", "/items")["RateLimit"].startswith(f'"list_items";r={self.left};t=')
 
 
-def kill_worker(running: Running) -> None:
+def replace_worker(running: Running) -> None:
     """Kill a worker, and wait for the next one."""
-    before = workers(running)
-    killed = min(before)
-    os.kill(killed, signal.SIGKILL)
+    killed = kill_worker(running)
     wait_until(lambda: len(workers(running) - {killed}) == 2, "another worker")
 
 
@@ -137,7 +134,7 @@ def test_kills_reloads_and_restarts_change_no_count(tmp_path: Path, root: Path) 
     settings = {"PORT": str(free_port()), "RATE_LIMIT_FILE": f"{tmp_path}/limits", "ACCESS_LOG": "off"}
     probe = Probe(int(settings["PORT"]))
     with clients(probe.port) as load:
-        for disturbances in ([kill_worker] * 12 + [reload], [kill_worker, reload], [kill_worker]):
+        for disturbances in ([replace_worker] * 12 + [reload], [replace_worker, reload], [replace_worker]):
             with service(tmp_path, root=root, **settings) as running:
                 probe.assert_counted()
                 for disturb in disturbances:
@@ -154,7 +151,7 @@ def test_without_a_file_killed_and_reloaded_workers_change_no_count(tmp_path: Pa
     """The counts are in memory that the main process gives to all of them."""
     with service(tmp_path, root=root, ACCESS_LOG="off") as running:
         probe = Probe(running.port)
-        for disturb in (kill_worker, reload):
+        for disturb in (replace_worker, reload):
             probe.assert_counted()
             disturb(running)
         probe.assert_counted()

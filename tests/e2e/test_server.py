@@ -19,7 +19,20 @@ import pytest
 from app.security_headers import HEADERS
 from app.settings import ROOT
 from tests.e2e.load import created, finish, load, total
-from tests.e2e.stack import SECONDS, Response, Running, ask, edge, free_port, post, send, service, wait_until, workers
+from tests.e2e.stack import (
+    SECONDS,
+    Response,
+    Running,
+    ask,
+    edge,
+    free_port,
+    kill_service,
+    post,
+    send,
+    service,
+    wait_until,
+    workers,
+)
 
 JSON_POST = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
@@ -105,9 +118,7 @@ def test_killing_the_whole_service_loses_no_acknowledged_write(tmp_path: Path) -
     """After `kill -9` of all processes and a new start, every acknowledged item can be read."""
     with service(tmp_path, ACCESS_LOG="off") as gunicorn, load(gunicorn.port) as writers:
         wait_until(lambda: created(writers) > 100, "100 items written")
-        for pid in [gunicorn.process.pid, *workers(gunicorn)]:
-            os.kill(pid, signal.SIGKILL)
-        gunicorn.process.wait()
+        kill_service(gunicorn)
         finish(writers)
         tally = total(writers)
     with service(tmp_path) as gunicorn:

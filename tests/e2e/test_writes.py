@@ -7,20 +7,19 @@ import os
 import random
 import resource
 import shutil
-import signal
 import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from db.file_lock import FileLock
-from tests.e2e.stack import Response, Running, ask, post, service, wait_until, workers
+from tests.e2e.stack import Response, Running, ask, kill_service, kill_worker, post, service, wait_until, workers
 
 KILLS_OF_WORKERS = 190
 KILLS_OF_ALL = 12
@@ -152,17 +151,12 @@ def test_no_kill_loses_an_acknowledged_write(tmp_path: Path) -> None:
         for turn in range(KILLS_OF_ALL + 1):
             for _ in range(KILLS_OF_WORKERS // KILLS_OF_ALL + 1):
                 progress()
-                wait_until(lambda: bool(workers(gunicorn)), "a worker")  # noqa: B023 -- used at once
-                os.kill(chance.choice(sorted(workers(gunicorn))), signal.SIGKILL)
+                kill_worker(gunicorn, chance.choice)
                 kills += 1
             if turn < KILLS_OF_ALL:
                 progress()
-                victims = [gunicorn.process.pid, *(workers(gunicorn) if chance.random() < 0.7 else [])]
-                for pid in victims:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                kill_service(gunicorn, workers_too=chance.random() < 0.7)
                 kills += 1
-                gunicorn.process.wait()
                 gunicorn = stack.enter_context(service(tmp_path, ACCESS_LOG="off"))
                 ports.append(gunicorn.port)
         progress()
@@ -357,8 +351,7 @@ def test_a_read_only_database_heals(tmp_path: Path, ends: tuple[str, ...], opene
         for file in files:
             file.chmod(0o444)
         if opened != "before":
-            (worker,) = workers(gunicorn)
-            os.kill(worker, signal.SIGKILL)
+            worker = kill_worker(gunicorn)
             wait_until(lambda: bool(workers(gunicorn) - {worker}), "another worker")
             for _ in range(3):
                 assert post(gunicorn.port, {"name": "refused"}).status == 503
