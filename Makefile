@@ -82,7 +82,7 @@ mutate: .venv/mutate  ## Mutation testing of contract/, or of one module: ARGS='
 
 .PHONY: e2e
 e2e: .venv/dev sdk/ready  ## Test with Gunicorn, nginx, PostgreSQL, Chromium, Docker and clients (lists what it skips)
-	$(BIN)/python -m pytest tests/e2e $(ARGS)
+	$(BIN)/python -m pytest tests/e2e --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # Not `SECONDS ?=`: bash sets a variable of this name.
 .PHONY: soak

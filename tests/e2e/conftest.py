@@ -1,5 +1,6 @@
 """Fixtures for several test files: a browser, and the service on this machine and in containers."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,18 @@ from typing import Any
 import pytest
 
 from tests.e2e.browser import chromium
-from tests.e2e.stack import Running, composed, edge, service
+from tests.e2e.stack import Running, Show, composed, edge, service
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str]) -> Show:
+    """Print a figure that a test has measured. pytest-xdist passes on standard error only."""
+
+    def print_now(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", file=sys.stderr, flush=True)
+
+    return print_now
 
 
 @pytest.fixture

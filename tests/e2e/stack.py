@@ -117,6 +117,10 @@ def listens(port: int) -> bool:
     return True
 
 
+Show = Callable[[str], None]
+"""Prints a figure that a test has measured, although pytest captures the output (the fixture `show`)."""
+
+
 @dataclass(frozen=True)
 class Running:
     """A program that listens on `port` and writes to the files `out` and `err`."""

@@ -21,7 +21,7 @@ import pytest
 from app.pages import UI_NAMES
 from app.problem_pages import problem_types
 from tests.docs.markdown import blocks, read
-from tests.e2e.stack import ROOT, VAR, Composed, Response, ask, composed, post, send, wait_until
+from tests.e2e.stack import ROOT, VAR, Composed, Response, Show, ask, composed, post, send, wait_until
 
 JSON = {"Content-Type": "application/json"}
 SERVICES = ("web", "nginx")
@@ -334,7 +334,7 @@ def under_writes(stack: Composed, disturb: Callable[[], Any], times: int) -> Wri
     return writers
 
 
-def assert_none_lost(writers: Writers, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+def assert_none_lost(writers: Writers, what: str, show: Show) -> None:
     """Assert that every acknowledged write exists with its id, and print the numbers."""
     present = all_items(writers.port)
     lost = {name for name, number in writers.acknowledged.items() if present.get(name) != number}
@@ -343,8 +343,7 @@ def assert_none_lost(writers: Writers, what: str, capsys: pytest.CaptureFixture[
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "writes.txt").open("a") as report:
         report.write(text + "\n")
-    with capsys.disabled():
-        print(f"\n{text}")
+    show(text)
     assert not lost
 
 
@@ -361,7 +360,7 @@ workers = [pid for pid, parent in parents.items() if parent == master]
 """
 
 
-def test_killing_the_workers_loses_no_acknowledged_write(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killing_the_workers_loses_no_acknowledged_write(stack: Composed, show: Show) -> None:
     """All Gunicorn workers get `kill -9` at once, three times."""
     killed: list[int] = []
 
@@ -371,10 +370,10 @@ def test_killing_the_workers_loses_no_acknowledged_write(stack: Composed, capsys
 
     writers = under_writes(stack, kill_workers, 3)
     assert all(killed)
-    assert_none_lost(writers, f"{sum(killed)} workers killed", capsys)
+    assert_none_lost(writers, f"{sum(killed)} workers killed", show)
 
 
-def test_killing_the_service_loses_no_acknowledged_write(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killing_the_service_loses_no_acknowledged_write(stack: Composed, show: Show) -> None:
     """Gunicorn's main process gets `kill -9` twice; the container ends, and Docker restarts it."""
     restarts = stack.inspect("web")["RestartCount"]
 
@@ -385,10 +384,10 @@ def test_killing_the_service_loses_no_acknowledged_write(stack: Composed, capsys
 
     writers = under_writes(stack, kill_service, 2)
     assert stack.inspect("web")["RestartCount"] == restarts + 2
-    assert_none_lost(writers, "the service killed twice", capsys)
+    assert_none_lost(writers, "the service killed twice", show)
 
 
-def test_killing_the_container_loses_no_acknowledged_write(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killing_the_container_loses_no_acknowledged_write(stack: Composed, show: Show) -> None:
     """`docker kill` and `up` run twice."""
 
     def kill_container() -> None:
@@ -397,4 +396,4 @@ def test_killing_the_container_loses_no_acknowledged_write(stack: Composed, caps
         stack.up()
 
     writers = under_writes(stack, kill_container, 2)
-    assert_none_lost(writers, "the container killed twice", capsys)
+    assert_none_lost(writers, "the container killed twice", show)

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.certificates import Authority, Pair
 from tests.e2e.http2 import connected, request
 from tests.e2e.load import TlsWriter, created, finish, load, total
-from tests.e2e.stack import Composed, ask, composed, free_port, wait_until
+from tests.e2e.stack import Composed, Show, ask, composed, free_port, wait_until
 from tests.e2e.test_tls import wait_until_served
 
 
@@ -63,7 +63,7 @@ def test_both_ports_are_published(https: Https) -> None:
     assert https.stack.inspect("nginx")["State"]["Health"]["Status"] == "healthy"
 
 
-def test_a_renewal_in_the_container_is_not_noticed(https: Https, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_renewal_in_the_container_is_not_noticed(https: Https, show: Show) -> None:
     """Three renewals under load lose no request and no connection."""
     authority = https.authority.certificate
     with load(https.port, kind=lambda port: TlsWriter(port, authority)) as writers:
@@ -74,8 +74,7 @@ def test_a_renewal_in_the_container_is_not_noticed(https: Https, capsys: pytest.
             wait_until(lambda goal=goal: created(writers) >= goal, "50 more items")  # type: ignore[misc]
         finish(writers)
     tally = total(writers)
-    with capsys.disabled():
-        print(f"\nthe certificate of the container renewed 3 times: {tally}")
+    show(f"the certificate of the container renewed 3 times: {tally}")
     assert (tally.lost, tally.other, tally.refused) == ([], [], 0)
 
 

@@ -26,6 +26,7 @@ from tests.e2e.stack import (
     Edit,
     Response,
     Running,
+    Show,
     ask,
     configure,
     edge,
@@ -845,7 +846,7 @@ def _refuses(port: int) -> bool:
     return False
 
 
-def test_a_reload_loses_no_request(tmp_path: Path, app: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_reload_loses_no_request(tmp_path: Path, app: Running, show: Show) -> None:
     """During five SIGHUPs under load, every response is a 200."""
     done = threading.Event()
     statuses: list[int] = []
@@ -863,8 +864,7 @@ def test_a_reload_loses_no_request(tmp_path: Path, app: Running, capsys: pytest.
         done.set()
         for client in clients:
             client.result()
-    with capsys.disabled():
-        print(f"\nnginx reloaded 5 times: {len(statuses)} requests sent, {sum(s != 200 for s in statuses)} lost")
+    show(f"nginx reloaded 5 times: {len(statuses)} requests sent, {sum(s != 200 for s in statuses)} lost")
     assert set(statuses) == {200}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.http2 import Client, Fields, connected, request
-from tests.e2e.stack import Running, ask, post, service, tls_edge, wait_until
+from tests.e2e.stack import Running, Show, ask, post, service, tls_edge, wait_until
 
 RESET = "reset"
 """RST_STREAM with PROTOCOL_ERROR (RFC 9113 §8.1.1)."""
@@ -270,7 +270,7 @@ def test_a_client_has_128_streams_at_the_same_time(tls: Edge) -> None:
         assert_own_response(tls, client)
 
 
-def test_others_are_served_while_a_client_resets_its_streams(tls: Edge, capsys: pytest.CaptureFixture[str]) -> None:
+def test_others_are_served_while_a_client_resets_its_streams(tls: Edge, show: Show) -> None:
     """As fast as it can (CVE-2023-44487), on four connections. nginx closes each after 1,000 streams."""
     stop, counts = threading.Event(), []
 
@@ -296,8 +296,7 @@ def test_others_are_served_while_a_client_resets_its_streams(tls: Edge, capsys: 
         while len(counts) < 8:
             with connected(tls.port, tls.certificate) as client:
                 statuses += [client.ask(request(tls.item.encode())).status for _ in range(100)]
-    with capsys.disabled():
-        print(f"\n{sum(counts)} streams reset on {len(counts)} connections; of others {len(statuses)} served")
+    show(f"{sum(counts)} streams reset on {len(counts)} connections; of others {len(statuses)} served")
     assert set(statuses) == {200}
     assert max(counts) < 3000  # nginx has closed every connection
     assert ask(tls.app.port, "GET", "/healthz").status == 200

@@ -7,7 +7,18 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.e2e.retries import Done, retrying
-from tests.e2e.stack import Running, ask, free_port, kill_service, kill_worker, listens, service, wait_until, workers
+from tests.e2e.stack import (
+    Running,
+    Show,
+    ask,
+    free_port,
+    kill_service,
+    kill_worker,
+    listens,
+    service,
+    wait_until,
+    workers,
+)
 
 KILLS = int(os.environ.get("KILLS", "200"))
 """How many workers and whole services are killed."""
@@ -30,7 +41,7 @@ def _kill_all(running: Running) -> None:
     wait_until(lambda: not listens(running.port), "all processes have ended")
 
 
-def test_every_request_is_done_once(tmp_path: Path) -> None:
+def test_every_request_is_done_once(tmp_path: Path, show: Show) -> None:
     """Each item is there once, with its last name, whatever was killed in between."""
     chance, port = random.Random(SEED), free_port()
     rounds = max(1, KILLS // 20)
@@ -51,7 +62,7 @@ def test_every_request_is_done_once(tmp_path: Path) -> None:
         stored = dict(connection.execute("SELECT id, name FROM items"))
     expected = {item_id: name for one in done for item_id, name in one.items.items()}
     retries, replayed = sum(one.retries for one in done), sum(one.replayed for one in done)
-    print(f"{KILLS} kills, seed {SEED}: {len(expected)} items, {retries} retries, {replayed} replayed")
+    show(f"{KILLS} kills, seed {SEED}: {len(expected)} items, {retries} retries, {replayed} replayed")
     assert [one.unexpected for one in done] == [[]] * len(done)
     assert stored == expected
     assert replayed

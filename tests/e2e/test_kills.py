@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
-from tests.e2e.stack import Response, ask, edge, kill_worker, post, service, wait_until
+from tests.e2e.stack import Response, Show, ask, edge, kill_worker, post, service, wait_until
 
 CLIENTS, KILLS = 4, 100
 
@@ -45,7 +43,7 @@ class Client:
         self.statuses[f"{method} {response.status}"] += 1
 
 
-def test_no_write_is_done_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_write_is_done_twice(tmp_path: Path, show: Show) -> None:
     """Each client knows the ETag of its item, so a 412 or a 404 would be false. A write that may be done is a 502."""
     done = threading.Event()
     with service(tmp_path) as app, edge(tmp_path / "edge", app.port) as nginx, ThreadPoolExecutor(CLIENTS) as pool:
@@ -65,8 +63,7 @@ def test_no_write_is_done_twice(tmp_path: Path, capsys: pytest.CaptureFixture[st
         for client in running:
             client.result()
     total = sum((client.statuses for client in clients), Counter[str]())
-    with capsys.disabled():
-        print(f"\n{KILLS} workers killed: {dict(sorted(total.items()))}")
+    show(f"{KILLS} workers killed: {dict(sorted(total.items()))}")
     expected = {
         "POST 201",
         "PUT 200",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import SECONDS, ask, post, service, wait_until, workers
+from tests.e2e.stack import SECONDS, Show, ask, post, service, wait_until, workers
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux: /proc and 127.0.0.2")
 SLOW = int(os.environ.get("E2E_SLOW_CLIENTS", "300"))
@@ -21,7 +21,7 @@ OPEN_FILES = 256
 HEAD = b"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
 
 
-def test_the_slow_connections_of_one_ip_silence_nobody(tmp_path: Path) -> None:
+def test_the_slow_connections_of_one_ip_silence_nobody(tmp_path: Path, show: Show) -> None:
     """It has a number of them, further ones are a 429, silent ones a 408, and all reads of others succeed."""
     per_ip = SLOW // 6
     with (
@@ -35,7 +35,7 @@ def test_the_slow_connections_of_one_ip_silence_nobody(tmp_path: Path) -> None:
             connection.sendall(HEAD)
         assert [ask(gunicorn.port, "GET", "/items").status for _ in range(100)] == [200] * 100
         outcomes = Counter(_outcome(connection) for connection in slow)
-        print(f"{SLOW} slow connections, outcomes {dict(outcomes)}; 100 of 100 reads of others succeeded")
+        show(f"{SLOW} slow connections, outcomes {dict(outcomes)}; 100 of 100 reads of others succeeded")
         assert outcomes["open"] <= 2 * per_ip
         assert outcomes["429"] > 0
 

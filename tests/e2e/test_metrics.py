@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from db.postgresql import THREADS
 from tests.docs.markdown import blocks, read
 from tests.e2e.postgresql import postgresql, upgrade
-from tests.e2e.stack import ROOT, Running, ask, edge, free_port, listens, post, service, wait_until, workers
+from tests.e2e.stack import ROOT, Running, Show, ask, edge, free_port, listens, post, service, wait_until, workers
 from tests.e2e.test_access import keys
 from tests.extending import copy
 from tests.ops.test_ops import RULES, queries
@@ -334,7 +334,7 @@ def _retiring(folder: Path) -> Path:
     return folder
 
 
-def test_prometheus_evaluates_the_dashboard_and_the_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prometheus_evaluates_the_dashboard_and_the_rules(tmp_path: Path, show: Show) -> None:
     """Every expression has data, except those about PostgreSQL; every rule is evaluated, and none fires."""
 
     def result(query: str) -> list[Any]:
@@ -361,8 +361,7 @@ def test_prometheus_evaluates_the_dashboard_and_the_rules(tmp_path: Path, capsys
         rules = ask(at, "GET", "/api/v1/rules").json()["data"]["groups"][0]["rules"]
         assert [(rule["name"], rule["state"]) for rule in rules if rule["state"] == "firing"] == []
         assert len(rules) == len(RULES)
-    with capsys.disabled():
-        print(f"\nPrometheus: {total - len(missing)} of {total} expressions have data, the others need PostgreSQL")
+    show(f"Prometheus: {total - len(missing)} of {total} expressions have data, the others need PostgreSQL")
 
 
 def _healths(port: int) -> set[str]:

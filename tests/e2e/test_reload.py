@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.load import KeptWriter, Writer, created, finish, load, total
-from tests.e2e.stack import Running, edge, free_port, service, wait_until, workers
+from tests.e2e.stack import Running, Show, edge, free_port, service, wait_until, workers
 
 ROUNDS = int(os.environ.get("E2E_ROUNDS", "3"))
 WAYS = ["direct", "kept", "nginx over TCP", "nginx over a Unix socket"]
@@ -46,14 +46,15 @@ def _replaced(gunicorn: Running, before: set[int]) -> Callable[[], bool]:
     return lambda: len(workers(gunicorn)) == 2 and not before & workers(gunicorn)
 
 
-def _assert_nothing_lost(writers: list[Writer]) -> None:
+def _assert_nothing_lost(writers: list[Writer], what: str, show: Show) -> None:
     finish(writers)
     tally = total(writers)
+    show(f"{what}: {tally}")
     assert (tally.lost, tally.other) == ([], [])
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_reloads_lose_nothing(tmp_path: Path, way: str) -> None:
+def test_reloads_lose_nothing(tmp_path: Path, way: str, show: Show) -> None:
     """Every request is a 201, and all workers are new after each."""
     port = free_port()
     with _service(tmp_path, port) as gunicorn, _way(way, tmp_path, port) as writers:
@@ -62,11 +63,11 @@ def test_reloads_lose_nothing(tmp_path: Path, way: str) -> None:
             gunicorn.process.send_signal(signal.SIGHUP)
             wait_until(_replaced(gunicorn, before), f"reload {round_} done")
             _more(writers, 50)
-        _assert_nothing_lost(writers)
+        _assert_nothing_lost(writers, f"{ROUNDS} reloads, {way}", show)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_stops_lose_nothing(tmp_path: Path, way: str) -> None:
+def test_stops_lose_nothing(tmp_path: Path, way: str, show: Show) -> None:
     """The service starts again after each stop. No request that was sent is without its 201."""
     port = free_port()
     with _service(tmp_path, port) as gunicorn:
@@ -83,6 +84,6 @@ def test_stops_lose_nothing(tmp_path: Path, way: str) -> None:
                 assert gunicorn.process.wait(30) == 0
         with _service(tmp_path, port):
             _more(writers, 50)
-            _assert_nothing_lost(writers)
+            _assert_nothing_lost(writers, f"{ROUNDS} stops, {way}", show)
     finally:
         writing.__exit__(None, None, None)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from db import revisions
-from tests.e2e.stack import ROOT, VAR, Composed, Response, ask, composed, post, wait_until
+from tests.e2e.stack import ROOT, VAR, Composed, Response, Show, ask, composed, post, wait_until
 
 JSON = {"Content-Type": "application/json"}
 REPEATABLE = ("GET", "PUT", "DELETE")
@@ -105,7 +105,7 @@ def using(port: int) -> Iterator[Clients]:
             client.result()
 
 
-def assert_unnoticed(clients: Clients, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+def assert_unnoticed(clients: Clients, what: str, show: Show) -> None:
     """Assert that no read failed and that all items are there, and print the numbers.
 
     A write can fail if the service closes an idle connection while nginx sends it, which is rare: nginx must not repeat
@@ -116,8 +116,7 @@ def assert_unnoticed(clients: Clients, what: str, capsys: pytest.CaptureFixture[
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "rolling.txt").open("a") as report:
         report.write(text + "\n")
-    with capsys.disabled():
-        print(f"\n{text}")
+    show(text)
     assert counted["GET"] == 0
     assert sum(counted.values()) <= clients.responses.total() / 50
     assert {ask(clients.port, "GET", f"/items/{item}").status for item in clients.created} == {200}
@@ -141,7 +140,7 @@ def change(stack: Composed) -> None:
 
 @pytest.mark.parametrize("disturb", [restart, replace, change])
 def test_a_restart_of_the_service_is_not_noticed(
-    stack: Composed, disturb: Callable[[Composed], None], capsys: pytest.CaptureFixture[str]
+    stack: Composed, disturb: Callable[[Composed], None], show: Show
 ) -> None:
     """Nginx goes on, and requests wait until the service is back: the same container, or a new one."""
     nginx, web = (stack.inspect(name) for name in ("nginx", "web"))
@@ -153,7 +152,7 @@ def test_a_restart_of_the_service_is_not_noticed(
             clients.more()
     assert stack.inspect("nginx")["State"]["StartedAt"] == nginx["State"]["StartedAt"]
     assert stack.inspect("web")["State"]["StartedAt"] != web["State"]["StartedAt"]
-    assert_unnoticed(clients, f"twice: {disturb.__name__}", capsys)
+    assert_unnoticed(clients, f"twice: {disturb.__name__}", show)
     assert updates_left(update(stack)) == left - 1, "the counts of rate limits are still there"
 
 
@@ -182,7 +181,7 @@ def used(stack: Composed, number: int, prefix: str) -> tuple[Counter[str], Count
     return Counter(json.loads(line)["upstream"] for line in stack.logs("nginx") if prefix in line), statuses
 
 
-def test_nginx_uses_a_second_instance_without_a_restart(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nginx_uses_a_second_instance_without_a_restart(stack: Composed, show: Show) -> None:
     """`--scale web=2` on a running stack is used at once, and `--scale web=1` as well; clients notice neither.
 
     Both instances together allow what one does.
@@ -191,7 +190,7 @@ def test_nginx_uses_a_second_instance_without_a_restart(stack: Composed, capsys:
     with using(stack.port) as clients:
         stack.up("--no-recreate", "--scale", "web=2")
         wait_until(lambda: servers(stack).count(" backup ") == 2, "two servers")
-    assert_unnoticed(clients, "a second instance", capsys)
+    assert_unnoticed(clients, "a second instance", show)
     left = updates_left(update(stack))
     both, statuses = used(stack, UPDATES + 10, "two-instances")
     assert set(both) == {"unix:/run/web/1.sock", "unix:/run/web/2.sock"}
@@ -200,7 +199,7 @@ def test_nginx_uses_a_second_instance_without_a_restart(stack: Composed, capsys:
     with using(stack.port) as clients:
         stack.up("--no-recreate", "--scale", "web=1")
         wait_until(lambda: servers(stack).count(" backup ") == 1, "one server")
-    assert_unnoticed(clients, "one instance again", capsys)
+    assert_unnoticed(clients, "one instance again", show)
     one, statuses = used(stack, 20, "one-instance")
     assert (len(one), statuses) == (1, {429: 20})
     assert stack.inspect("nginx")["State"]["StartedAt"] == nginx

@@ -19,7 +19,7 @@ import yaml
 
 from tests.docs.markdown import blocks, read
 from tests.e2e.faults import faults
-from tests.e2e.stack import ROOT, post, service
+from tests.e2e.stack import ROOT, Show, post, service
 from tests.support import operations as contract_operations
 from tests.support import specification
 from tools.sdk import operations
@@ -208,7 +208,7 @@ def test_a_deprecated_operation_is_reported_once(keyed: Clients, program: str, m
     ]
 
 
-def test_no_operation_is_lost_or_doubled_through_a_proxy_that_fails(keyed: Clients, tmp_path: Path) -> None:
+def test_no_operation_is_lost_or_doubled_through_a_proxy_that_fails(keyed: Clients, tmp_path: Path, show: Show) -> None:
     """Three clients create, update, replace and delete items, and share three counters. Each operation is done once.
 
     The proxy drops, delays, repeats and refuses 19 % of the requests. Until the contract declares `Idempotency-Key`,
@@ -242,7 +242,7 @@ def test_no_operation_is_lost_or_doubled_through_a_proxy_that_fails(keyed: Clien
         assert mine <= set(each["listed"])
     operations_done = sum(len(each[what]) for each in done for what in each if what != "listed")
     replays = "" if DECLARED else "; the contract declares no Idempotency-Key, so the proxy replays the responses"
-    print(f"{operations_done} operations, 0 lost, 0 doubled; requests by fault: {dict(proxy.done)}{replays}")
+    show(f"{operations_done} operations, 0 lost, 0 doubled; requests by fault: {dict(proxy.done)}{replays}")
 
 
 @pytest.mark.parametrize(("language", "program"), [("python", "helpers.py"), ("typescript", "helpers.mts")])

@@ -24,7 +24,7 @@ import pytest
 from tests.e2e.soak.clients import Client, Tally
 from tests.e2e.soak.intruders import Intruder, intruders
 from tests.e2e.soak.readings import Recorder, children, growth, slope
-from tests.e2e.stack import VAR, Running, ask, edge, service, wait_until, workers
+from tests.e2e.stack import VAR, Running, Show, ask, edge, service, wait_until, workers
 
 LENGTH = float(os.environ.get("SOAK_SECONDS", "30"))
 CLIENTS, INTRUDERS = 6, 2
@@ -71,7 +71,7 @@ class Soak:
         self.done["reloads"] += 1
 
 
-def test_the_service_under_load_for_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_service_under_load_for_long(tmp_path: Path, show: Show) -> None:
     """Nothing is lost or done twice, and memory and open files are flat."""
     with service(tmp_path) as app, edge(tmp_path / "edge", app.port) as nginx:
         soak = Soak(app, nginx)
@@ -87,7 +87,7 @@ def test_the_service_under_load_for_long(tmp_path: Path, capsys: pytest.CaptureF
             recording.result()
         wait_until(lambda: ask(nginx.port, "GET", "/readyz").status == 200, "the service ready")
         missing, doubled = compare(nginx.port, clients)
-        flat = report(soak, clients, bad, recorder, (missing, doubled), capsys)
+        flat = report(soak, clients, bad, recorder, (missing, doubled), show)
         assert nginx.process.poll() is app.process.poll() is None
     tally = total(clients)
     assert (tally.lost, missing, doubled) == ([], [], [])
@@ -147,7 +147,7 @@ def report(
     bad: list[Intruder],
     recorder: Recorder,
     wrong: tuple[list[str], list[str]],
-    capsys: pytest.CaptureFixture[str],
+    show: Show,
 ) -> Mapping[str, bool]:
     """Print the figures and keep them. Return whether memory and open files of each process are flat."""
     tally, flat = total(clients), dict[str, bool]()
@@ -177,8 +177,7 @@ def report(
     (VAR / "soak.json").write_text(
         json.dumps({f"{name} {pid}": [vars(one) for one in series] for (name, pid), series in recorder.series.items()})
     )
-    with capsys.disabled():
-        print("\n" + "\n".join(lines))
+    show("\n".join(lines))
     return flat
 
 

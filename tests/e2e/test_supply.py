@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import ROOT
+from tests.e2e.stack import ROOT, Show
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,14 +56,13 @@ def test_a_list_that_violates_the_schema_is_found(change: str, says: str, tmp_pa
         assert expected in done.stdout
 
 
-def test_the_audit_says_what_it_has_checked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_audit_says_what_it_has_checked(show: Show) -> None:
     """It succeeds only if it has checked everything."""
     done = make("audit")
     counts = re.search(r"^(\d+) packages checked, (\d+) .*, (\d+) packages not checked\.$", done.stdout, re.MULTILINE)
     assert counts, done.stdout + done.stderr
     checked, vulnerable, unchecked = map(int, counts.groups())
-    with capsys.disabled():
-        print(f"\nmake audit: {counts[0]}")
+    show(f"make audit: {counts[0]}")
     assert checked + unchecked > 500
     assert (done.returncode == 0) == (vulnerable == unchecked == 0)
     assert ("NOT CHECKED: " in done.stdout) == (unchecked > 0)

@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.certificates import Authority, Pair, openssl
 from tests.e2e.http2 import connected, request
 from tests.e2e.load import TlsWriter, created, load, total
-from tests.e2e.stack import ROOT, Running, ask, configure, free_port, listens, send, wait_until
+from tests.e2e.stack import ROOT, Running, Show, ask, configure, free_port, listens, send, wait_until
 
 PROBLEM = "application/problem+json"
 PLAIN = ("local/servers.conf", "include servers/plain.conf;\n")
@@ -97,9 +97,7 @@ def wait_until_served(port: int, authority: Path, name: str) -> None:
     wait_until(lambda: served(port, authority) == name, f"served: {name}")
 
 
-def test_a_renewal_loses_no_request_and_no_connection(
-    tmp_path: Path, app: Running, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_renewal_loses_no_request_and_no_connection(tmp_path: Path, app: Running, show: Show) -> None:
     """Four clients write on connections that they keep, and one reads over HTTP/2, during five renewals."""
     authority = Authority(tmp_path / "ca")
     with running(tmp_path, app.port, authority.issue("number-0")) as edge:
@@ -114,8 +112,7 @@ def test_a_renewal_loses_no_request_and_no_connection(
             assert reader.is_open
         tally = total(writers)
         opened = [writer.connections for writer in writers if isinstance(writer, TlsWriter)]
-        with capsys.disabled():
-            print(f"\nthe certificate renewed 5 times: {tally}; {sum(opened)} connections")
+        show(f"the certificate renewed 5 times: {tally}; {sum(opened)} connections")
         assert (tally.lost, tally.other, tally.refused) == ([], [], 0)
         assert opened == [1 + (writer.tally.sent - 1) // 1000 for writer in writers]  # keepalive_requests
         wait_until(lambda: edge.log.read_text().count("notAfter=") == 6, "a line in the log for each certificate")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.docs.markdown import blocks, read
-from tests.e2e.stack import ROOT, VAR, Composed, ask, composed
+from tests.e2e.stack import ROOT, VAR, Composed, Show, ask, composed
 from tests.e2e.upgrading import Load, upgrading
 
 LABELS = "org.opencontainers.image."
@@ -43,7 +43,7 @@ def follow(stack: Composed, block: str, version: str) -> None:
 
 
 @contextmanager
-def counted(stack: Composed, what: str, capsys: pytest.CaptureFixture[str], allowed: float = 0) -> Iterator[Load]:
+def counted(stack: Composed, what: str, show: Show, allowed: float = 0) -> Iterator[Load]:
     """Send requests meanwhile, print how many failed, and assert that it is at most this share of them."""
     with upgrading(stack.port) as load:
         yield load
@@ -52,17 +52,16 @@ def counted(stack: Composed, what: str, capsys: pytest.CaptureFixture[str], allo
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "upgrade.txt").open("a") as report:
         report.write(text + "\n")
-    with capsys.disabled():
-        print(f"\n{text}")
+    show(text)
     lines = [line for line in stack.logs("nginx") if '"status":5' in line.replace(" ", "")]
     assert load.failed.total() <= allowed * load.sent.total(), (load.failed, lines[-5:])
 
 
-def test_a_rolling_upgrade_fails_no_request(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rolling_upgrade_fails_no_request(stack: Composed, show: Show) -> None:
     """New instances start beside the old ones, which then stop. There and back, so that it runs twice."""
     for version in ("1.1.0-next", "1.1.1-next"):
         before = images(stack)
-        with counted(stack, f"rolling upgrade of {INSTANCES} instances to {version}", capsys) as load:
+        with counted(stack, f"rolling upgrade of {INSTANCES} instances to {version}", show) as load:
             follow(stack, ROLLING, version)
             load.more()
         after = images(stack)
@@ -70,10 +69,10 @@ def test_a_rolling_upgrade_fails_no_request(stack: Composed, capsys: pytest.Capt
         assert not set(before) & set(after)
 
 
-def test_requests_wait_while_all_instances_are_replaced(stack: Composed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_requests_wait_while_all_instances_are_replaced(stack: Composed, show: Show) -> None:
     """One may fail: nginx sends a read twice at most, and both instances can stop just then."""
     nginx = stack.inspect("nginx")["State"]["StartedAt"]
-    with counted(stack, f"`up` of {INSTANCES} instances", capsys, 0.005) as load:
+    with counted(stack, f"`up` of {INSTANCES} instances", show, 0.005) as load:
         follow(stack, SIMPLE, "1.2.0-next")
         load.more()
     assert {label for label, _ in images(stack)} == {"1.2.0-next"}

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from db.file_lock import FileLock
-from tests.e2e.stack import Response, Running, ask, kill_service, kill_worker, post, service, wait_until, workers
+from tests.e2e.stack import Response, Running, Show, ask, kill_service, kill_worker, post, service, wait_until, workers
 
 KILLS_OF_WORKERS = 190
 KILLS_OF_ALL = 12
@@ -133,7 +133,7 @@ class Record:
         )
 
 
-def test_no_kill_loses_an_acknowledged_write(tmp_path: Path) -> None:
+def test_no_kill_loses_an_acknowledged_write(tmp_path: Path, show: Show) -> None:
     """Workers and whole services are killed at random; what was acknowledged is there once, the rest is whole."""
     chance = random.Random(1)
     record = Record()
@@ -166,7 +166,7 @@ def test_no_kill_loses_an_acknowledged_write(tmp_path: Path) -> None:
             writer.join(40)
         assert {writer.failure for writer in writers} == {None}
     assert kills >= 200
-    print(f"{kills} kills: {record.compare(tmp_path)}")
+    show(f"{kills} kills: {record.compare(tmp_path)}")
 
 
 @contextmanager
