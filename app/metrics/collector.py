@@ -66,9 +66,14 @@ class ServiceCollector(Collector):
 
 
 def process(pid: int) -> tuple[float, float, float]:
-    """Return the resident memory in bytes, the open files, and the processor time in seconds (proc(5)). Linux."""
+    """Return the resident memory in bytes, the open files, and the processor time in seconds (proc(5)). Linux.
+
+    OSError if it is not running.
+    """
     folder = Path("/proc", str(pid))
     fields = (folder / "stat").read_text().rpartition(")")[2].split()  # the name before may have spaces
+    if fields[21] == "0":
+        raise ProcessLookupError  # it has ended, and its parent has not looked yet
     seconds = (int(fields[11]) + int(fields[12])) / _TICKS
     return int(fields[21]) * _PAGE, len(os.listdir(folder / "fd")), seconds  # noqa: PTH208 -- only their number
 

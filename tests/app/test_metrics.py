@@ -1,6 +1,7 @@
 """Metrics: what is counted, by several processes, and what is left of it when one has ended."""
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -240,6 +241,16 @@ def test_the_database_file_and_the_process_are_measured(memory: Memory, tmp_path
     assert samples["worker_open_files", worker] == pytest.approx(files, abs=5)
     assert 0 < samples["worker_cpu_seconds_total", worker] <= seconds
     assert samples["workers", frozenset()] == 1
+
+
+def test_a_process_that_has_ended_is_not_measured() -> None:
+    """Before its parent asks for its status, Linux still lists it, with no memory and no files."""
+    with subprocess.Popen(["true"], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.read() == b""
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(ProcessLookupError):
+            process(child.pid)
 
 
 def test_a_commit_is_observed_with_its_writes(memory: Memory) -> None:

@@ -34,7 +34,7 @@ from tests.ops.test_ops import RULES, queries
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
-SERVE, PROMTOOL, INSTALL = blocks(read("docs/metrics.md"), "sh")
+SERVE, PROMTOOL, DRAW, INSTALL = blocks(read("docs/metrics.md"), "sh")
 (PROMETHEUS_YML,) = blocks(read("docs/metrics.md"), "yaml")
 # Without the thing that they are about, these have no data.
 NEEDS_POSTGRESQL = "database_connections"
@@ -284,14 +284,17 @@ def _prometheus() -> str:
 
 
 @contextmanager
-def prometheus(folder: Path, target: int) -> Iterator[int]:
-    """Run Prometheus with the configuration of the page and the rules in ops/, every second. The value is its port."""
+def prometheus(folder: Path, *targets: int) -> Iterator[int]:
+    """Run Prometheus with the configuration of the page and the rules in ops/, every second. The value is its port.
+
+    It collects from these ports.
+    """
     program, port = _prometheus(), free_port()
     configuration = yaml.safe_load(PROMETHEUS_YML)
     assert configuration["rule_files"] == ["ops/alerts.yaml"]
     configuration["rule_files"] = [str(ROOT / "ops/alerts.yaml")]
     (job,) = configuration["scrape_configs"]
-    job["static_configs"] = [{"targets": [f"127.0.0.1:{target}"]}]
+    job["static_configs"] = [{"targets": [f"127.0.0.1:{target}" for target in targets]}]
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
     command = [program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/prometheus"]
@@ -394,6 +397,7 @@ def test_the_rules_pass_their_test() -> None:
 def test_the_other_commands_of_the_page_name_what_exists() -> None:
     """They start the service with settings, and install what is locked."""
     assert SERVE == "METRICS=127.0.0.1:9000 make run\n"
+    assert DRAW.split()[1:3] == ["-m", "tools.dashboard"]
     install, serve = INSTALL.splitlines()
     assert install.startswith(".venv/bin/python -m pip install --require-hashes -r ")
     assert "opentelemetry-sdk==" in (ROOT / install.split()[-1]).read_text()

@@ -12,6 +12,7 @@ import yaml
 from app.metrics.families import FAMILIES, HISTOGRAM
 from app.settings import ROOT
 from tests.docs.markdown import read, spans, table
+from tools.dashboard.queries import expression
 
 RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "ops/alerts.yaml").read_text())["groups"][0]["rules"]
 TESTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "ops/alerts.test.yaml").read_text())["tests"]
@@ -24,8 +25,7 @@ def queries() -> Iterator[str]:
     """Yield every expression of the dashboard, with values in place of Grafana's variables."""
     for panel in DASHBOARD["panels"]:
         for target in panel.get("targets", ()):
-            query = target["expr"].replace("$__rate_interval", "1m").replace("$job", "items")
-            yield query.replace("$instance", ".*")
+            yield expression(target)
 
 
 def selectors(query: str) -> Iterator[tuple[str, set[str]]]:

@@ -1,0 +1,1 @@
+"""Draws ops/dashboard.json without Grafana, with the data of a Prometheus."""
