@@ -190,15 +190,15 @@ def workers(gunicorn: Running) -> set[int]:
     pid = gunicorn.process.pid
     with contextlib.suppress(OSError):
         found = {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-        return {child for child in found if not _has_ended(child)}
+        return {child for child in found if is_running(child)}
     return set()
 
 
-def _has_ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+def is_running(pid: int) -> bool:
+    """Return whether a process exists, and has not ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def kill_worker(gunicorn: Running, choose: Callable[[list[int]], int] = min) -> int:

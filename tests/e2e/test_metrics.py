@@ -27,7 +27,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from db.postgresql import THREADS
 from tests.docs.markdown import blocks, read
 from tests.e2e.postgresql import postgresql, upgrade
-from tests.e2e.stack import ROOT, Running, Show, ask, edge, free_port, listens, post, service, wait_until, workers
+from tests.e2e.stack import (
+    ROOT,
+    Running,
+    Show,
+    ask,
+    edge,
+    free_port,
+    is_running,
+    listens,
+    post,
+    service,
+    wait_until,
+    workers,
+)
 from tests.e2e.test_access import keys
 from tests.extending import copy
 from tests.ops.test_ops import RULES, queries
@@ -78,13 +91,6 @@ def open_files(pid: int) -> set[str]:
     return {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
 
 
-def is_there(pid: int) -> bool:
-    """Return whether a process is running."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
 def test_the_numbers_are_exact_with_several_workers_and_after_kills(tmp_path: Path) -> None:
     """Workers that are killed leave their counters to the next ones, as a reload does."""
     key = ("http_requests_total", "get_item", "404")
@@ -119,7 +125,7 @@ def test_the_metrics_are_there_while_all_workers_hang(tmp_path: Path) -> None:
         try:
             assert samples(port)[key] == 1
             os.kill(exporter, signal.SIGKILL)
-            wait_until(lambda: not is_there(exporter) and listens(port), "a new exporter")
+            wait_until(lambda: not is_running(exporter) and listens(port), "a new exporter")
             assert samples(port)[key] == 1
             assert samples(port)[("workers",)] == 2
         finally:
@@ -152,8 +158,8 @@ def test_the_exporter_ends_with_the_service(tmp_path: Path, number: signal.Signa
     with counted(tmp_path) as (running, port):
         found, exporter = children(running, port)
         running.process.send_signal(number)
-        wait_until(lambda: not is_there(exporter), "ended")
-        wait_until(lambda: not any(map(is_there, found)), "the workers, too")
+        wait_until(lambda: not is_running(exporter), "ended")
+        wait_until(lambda: not any(map(is_running, found)), "the workers, too")
         assert not listens(port)
 
 

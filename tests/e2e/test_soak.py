@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,8 +64,9 @@ class Soak:
     def _kill(self) -> None:
         _, *others = children(self.app.process.pid)
         if others:
-            os.kill(others[-1], signal.SIGKILL)
-            self.done["workers killed"] += 1
+            with suppress(ProcessLookupError):  # the one that was killed before may still be listed
+                os.kill(others[-1], signal.SIGKILL)
+                self.done["workers killed"] += 1
 
     def _reload(self, program: Running) -> None:
         program.process.send_signal(signal.SIGHUP)
