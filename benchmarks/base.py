@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.data import SCRATCH
-from benchmarks.registry import CHECKOUT, CONTESTANTS, SERVICE, Contestant
+from benchmarks.registry import CHECKOUT, COMPARABLE, SERVICE, Contestant
 
 MAIN = ("origin/main", "main")
 """The branches that a change is compared with, the first that exists."""
@@ -26,7 +26,7 @@ def default() -> str:
 @contextmanager
 def contestant(base: str) -> Iterator[Contestant]:
     """Return the peer with this key, or else check out this commit and return the service of it."""
-    for peer in CONTESTANTS:
+    for peer in COMPARABLE:
         if peer.key == base:
             yield peer
             return

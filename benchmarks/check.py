@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks import base, load, report, targets
 from benchmarks.data import copy
-from benchmarks.registry import CONTESTANTS, SERVICE, Contestant
+from benchmarks.registry import COMPARABLE, SERVICE, Contestant
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.server import Server, serve
 
@@ -73,7 +73,7 @@ def parse() -> argparse.Namespace:
     """Parse the options."""
     keys = [one.key for one in SCENARIOS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.check", description=__doc__)
-    parser.add_argument("--base", help=f"a commit, or a peer: {', '.join(one.key for one in CONTESTANTS)}")
+    parser.add_argument("--base", help=f"a commit, or a peer: {', '.join(one.key for one in COMPARABLE)}")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="how long each load lasts")
     parser.add_argument("--scenarios", nargs="+", choices=keys, default=CHECKED, metavar="KEY", help=", ".join(keys))

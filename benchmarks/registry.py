@@ -39,6 +39,13 @@ UNLOGGED = Contestant(
     environment={"ACCESS_LOG": "off"},
     conditional=True,
 )
+COUNTED = Contestant(
+    "service-metrics",
+    "this service, with metrics",
+    SERVICE.command,
+    environment={"METRICS": "127.0.0.1:9187"},
+    conditional=True,
+)
 KEPT = {"CONNECTIONS": "kept"}
 LIMIT = Contestant("bare-asgi", "bare ASGI (the limit)", _gunicorn("limit"), environment=KEPT)
 LITESTAR = Contestant("litestar", "Litestar", _gunicorn("litestar_msgspec"))
@@ -73,3 +80,5 @@ CONTESTANTS = (
     CONNEXION_ASYNC,
     CONNEXION_FLASK,
 )
+COMPARABLE = (*CONTESTANTS, COUNTED)
+"""What `make bench-check` compares the service with, besides commits."""
