@@ -225,7 +225,7 @@ bench-costly: .venv-bench/ready  ## List the requests that cost most CPU time
 	$(BENCH)/python -m benchmarks.costly $(ARGS)
 
 .PHONY: bench-access
-bench-access: .venv/dev  ## Measure what a known API key or token adds to a request
+bench-access: .venv/dev  ## Measure what a known API key or token and the rate limit add to a request
 	@$(BIN)/python -m benchmarks.access
 
 .PHONY: profile

@@ -1,22 +1,24 @@
-"""`make bench-access`: what access control adds to a request, in one process without a server.
+"""`make bench-access`: what access control and rate limits add to a request, in one process without a server.
 
-The same GET is sent to three applications: one that is open, and one that is secured, with a key and with a token that
-it knows. They take turns in rounds, and the medians of the CPU time are compared.
+The same GET is sent to three applications: one that is open, one without rate limits, and one that is secured, with a
+key and with a token that it knows. They take turns in rounds, and the medians of the CPU time are compared.
 """
 
 import asyncio
 import json
+import re
 import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from app import create_app
+from app import create_app, specification
 from app.access.commands import new_key_for
 from app.settings import Settings
 from db.engine import Database
@@ -34,7 +36,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         gets = _applications(Path(folder))
         medians = asyncio.run(_measure(gets))
-    print(f"open         {medians['open']:6.2f} µs")
+    limits = medians["open"] - medians["unlimited"]
+    print(f"open         {medians['open']:6.2f} µs, {limits:.2f} of them for the rate limit")
     missed = False
     for name, most in TARGETS.items():
         cost = medians[name] - medians["open"]
@@ -70,10 +73,20 @@ def _applications(folder: Path) -> dict[str, Get]:
     token = jwt.encode(claims, key, "RS256", headers={"kid": "one"})
     app = create_app(secured)
     return {
+        "unlimited": _get(_without_limits(folder, is_open)),
         "open": _get(create_app(is_open)),
         "key": _get(app, (b"x-api-key", new_key_for(secured, "alice", "items:read").encode())),
         "token": _get(app, (b"authorization", f"Bearer {token}".encode())),
     }
+
+
+def _without_limits(folder: Path, settings: Settings) -> Any:
+    """Return the application of a contract that declares no rate limits."""
+    file = folder / "items.yaml"
+    text = specification.SPECIFICATION.read_text("utf-8")
+    file.write_text(re.sub(r"(?m)^ *x-rate-limit:.*\n", "", text), "utf-8")
+    with patch.object(specification, "SPECIFICATION", file):
+        return create_app(settings)
 
 
 def _get(app: Any, *headers: tuple[bytes, bytes]) -> Get:
