@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 from selenium.webdriver.common.by import By
 
@@ -91,6 +92,26 @@ def test_the_workers_count_failed_attempts_together(tmp_path: Path) -> None:
         with _stopped(other):
             assert statuses("guess", 2) == [429] * 2
             assert statuses(key, 1) == [200]
+
+
+@pytest.mark.parametrize("file", ["limits", ""], ids=["with a file", "without"])
+def test_instances_count_failed_attempts_together_in_a_file(tmp_path: Path, file: str) -> None:
+    """As the instances of Docker Compose do. Without a file, each counts for itself."""
+    (tmp_path / "other").mkdir()
+    settings: dict[str, Any] = {
+        "ACCESS": "secured",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/items.db",
+        "KEYS_SECRET_FILE": f"{tmp_path}/keys.secret",
+        "RATE_LIMIT_FILE": file and str(tmp_path / file),
+    }
+    with service(tmp_path, **settings) as one, service(tmp_path / "other", **settings) as other:
+
+        def statuses(running: Running) -> list[int]:
+            headers = {"X-API-Key": "guess"}
+            return [ask(running.port, "GET", "/items", headers=headers).status for _ in range(FAILURES - 5)]
+
+        assert statuses(one) == [401] * (FAILURES - 5)
+        assert statuses(other) == ([401] * 5 + [429] * (FAILURES - 10) if file else [401] * (FAILURES - 5))
 
 
 def test_one_authorizes_in_the_documentation(browser: Any, tmp_path: Path) -> None:
