@@ -213,6 +213,7 @@ class InOwnContext:
             except BaseException as error:  # noqa: BLE001 -- such as a cancellation: for the coroutine
                 step, value = self._coroutine.throw, error
             self._step(step, value)
+            del value  # an error refers to this frame
         return self.result
 
     def _step(self, step: Callable[[Any], Any], value: Any) -> None:

@@ -8,6 +8,7 @@ the proxies whose `X-Forwarded-Proto` Gunicorn trusts. The access log gets what 
 
 import asyncio
 import signal
+import sys
 import time
 from typing import Any
 from uuid import uuid4
@@ -23,7 +24,7 @@ from app.hosts import Hosts
 from app.server_problems import server_problem
 from app.serving import ServingProtocol
 from app.settings import Settings
-from contract.problems import MEDIA_TYPE, status_title
+from contract.problems import MEDIA_TYPE, forget_frames, status_title
 from contract.serving.request_ids import request_id
 
 _NOTICE_SECONDS = 0.2  # between the signal to stop and the stop; a connection that is being opened arrives in that time
@@ -33,14 +34,15 @@ class Protocol(ServingProtocol):
     """Gunicorn's HTTP/1.1 protocol, with problem details as errors."""
 
     async def _handle_connection(self) -> None:
-        """Serve the connection, then drop the parser, which refers back to this object.
+        """Serve the connection, then drop what refers back to this object, so that it leaves memory at once.
 
-        Python's garbage collector cannot follow references in the C parser, so every connection would stay in memory.
+        Python's garbage collector cannot follow references in the C parser, so every connection would stay for ever.
         """
         try:
             await super()._handle_connection()
         finally:
-            self._callback_parser = None
+            self._callback_parser = self._body_receiver = None
+            self.__dict__.pop("_feed_callback_parser", None)  # it may discard what arrives
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         if status == 500 and self._body_receiver is not None and self._body_receiver._body_wait_expired:  # noqa: SLF001 -- as Gunicorn's own protocol does
@@ -63,6 +65,7 @@ class Protocol(ServingProtocol):
         }
         head = f"HTTP/1.1 {status} {problem.title}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         self._safe_write(head.encode("latin-1") + b"\r\n" + body)
+        forget_frames(sys.exception())  # of the parser, some of whose exceptions refer to themselves
 
     def respond_with_error(self, status: int) -> None:
         """Respond to the present request in place of the application."""

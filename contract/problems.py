@@ -92,6 +92,17 @@ class Problem(ProblemException):  # type: ignore[misc]  # Connexion has no types
         return [(b"content-type", MEDIA_TYPE.encode()), *headers]
 
 
+def forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an exception and of those before it, once it has become a response.
+
+    Frames that it has left often refer back to it. Together with the request and its connection, they would stay in
+    memory until the next garbage collection of everything.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
+
+
 @lru_cache(maxsize=1000)
 def status_title(status: int) -> str:
     """Return the status in words (RFC 9110 §15), the same on every Python version."""

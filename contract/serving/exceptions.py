@@ -10,7 +10,7 @@ from starlette.types import Scope
 from werkzeug.exceptions import HTTPException as WerkzeugHTTPException
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from contract.problems import Problem, not_found, status_title
+from contract.problems import Problem, forget_frames, not_found, status_title
 from contract.responses.encoder import problem_response
 from contract.responses.response import Response
 from contract.serving.problem_types import ProblemTypes
@@ -39,6 +39,11 @@ class Exceptions:
 
     def response(self, error: Exception, scope: Scope) -> Response:
         """Return the response for an exception. What is unexpected is logged, and the client learns the request id."""
+        response = self._response(error, scope)
+        forget_frames(error)
+        return response
+
+    def _response(self, error: Exception, scope: Scope) -> Response:
         if isinstance(error, WerkzeugHTTPException) and error.response is not None:  # flask.abort(response)
             return _as_it_is(error.response)
         if isinstance(error, WerkzeugHTTPException) and (error.code or 500) < 400:  # a redirect of Flask's router

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from contract import connexion_internals
 from contract.media_types import Accept
-from contract.problems import MAX_ERRORS, Problem, bad_request
+from contract.problems import MAX_ERRORS, Problem, bad_request, forget_frames
 from contract.requests.bodies import Body, check_length, limited, read_body, replayed
 from contract.requests.parameters import Parameters
 from contract.responses.encoder import Encoder
@@ -126,7 +126,9 @@ class CompiledOperation(Target):
                 return await self._call_elsewhere(request, arguments)
             return self._encoder.encode(result)
         except Problem as problem:
-            return self._encoder.encode_problem(problem)
+            response = self._encoder.encode_problem(problem)
+            forget_frames(problem)
+            return response
 
     async def _receive(self, request: Request) -> tuple[dict[str, Any], list[Any]]:
         """Authenticate the client and read the body; return the arguments and the violations."""

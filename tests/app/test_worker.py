@@ -151,33 +151,53 @@ def _worker() -> SimpleNamespace:
     return fake_worker(_application)
 
 
-async def _serve_and_disconnect(times: int, requests: int) -> None:
-    """Open these connections, send these requests on each, and close them as the client."""
+async def _connect_and_leave(sent: list[bytes], times: int) -> None:
+    """Open these connections, send this on each, with a response for each part, and close them as the client.
+
+    An empty part closes the sending side alone.
+    """
     worker = _worker()
     server = await worker.loop.create_server(lambda: _Tracked(worker), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     for _ in range(times):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(requests):
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+        for part in sent:
+            if not part:
+                writer.write_eof()
+                continue
+            writer.write(part)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 ")
         writer.close()
         await writer.wait_closed()
     while worker.nr_conns or any(task is not asyncio.current_task() for task in asyncio.all_tasks()):  # noqa: ASYNC110
         await asyncio.sleep(0)
     server.close()
-    assert (worker.nr, worker.protocols) == (times * requests, set())
+    assert worker.protocols == set()
 
 
-def test_nothing_of_a_connection_stays_in_memory() -> None:
-    """Neither the parser nor a context variable keeps it until the next garbage collection.
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+ENDS = {
+    "two requests": [GET, GET],
+    "a half-closed connection": [GET, b""],
+    "Connection: close": [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
+    "half a body": [b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"],
+    "no HTTP": [b"\xff\n\r\n\r\n"],
+    "a line without an end": [b"GET / HTTP/1.1\r\nHost: x\r\nX: " + bytes(20_000)],
+    "a head that is too large": [b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20_000],
+}
+
+
+@pytest.mark.parametrize("sent", ENDS.values(), ids=list(ENDS))
+def test_nothing_of_a_connection_stays_in_memory(sent: list[bytes]) -> None:
+    """Neither parser, nor a request, an exception or a context variable keeps it until the next garbage collection.
 
     No context variable of one request is visible in the next.
     """
     _Tracked.made = []
+    gc.collect()
     gc.disable()
     try:
-        asyncio.run(_serve_and_disconnect(3, 2))
+        asyncio.run(_connect_and_leave(sent, 3))
         assert [reference() for reference in _Tracked.made] == [None] * 3
     finally:
         gc.enable()

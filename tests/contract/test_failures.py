@@ -1,10 +1,12 @@
 """What goes wrong: unforeseen exceptions and broken contracts are 500s that tell the log all and the client nothing."""
 
+import gc
 import logging
 import re
 from typing import Any
 
 import pytest
+from werkzeug.exceptions import HTTPException
 
 from app import create_app
 from app.settings import Settings
@@ -51,6 +53,27 @@ def test_a_made_request_id_is_in_the_500(client: ContractClient, monkeypatch: py
     monkeypatch.setattr(Database, "read", _fail)
     response = client.get("/items")
     assert_problem(response, 500, UNFORESEEN, request_id=response.headers["X-Request-Id"])
+
+
+def _problems() -> list[Exception]:
+    return [one for one in gc.get_objects() if isinstance(one, Problem | HTTPException)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/items/99"), ("DELETE", "/items/99"), ("GET", "/nothing"), ("GET", "/items?limit=0")],
+    ids=["in a read", "in a write", "in Flask", "in the contract"],
+)
+def test_an_exception_that_has_become_a_response_leaves_memory(client: ContractClient, method: str, path: str) -> None:
+    """At once: what its traceback refers to, such as the connection, does not stay until the next collection."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = _problems()
+        assert client.request(method, path).status_code in (400, 404)
+        assert _problems() == before
+    finally:
+        gc.enable()
 
 
 ITEM = {
