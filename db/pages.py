@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Column,
     Connection,
-    CursorResult,
     Delete,
     FromClause,
     Select,
@@ -17,6 +16,8 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+
+from db.prepared import Prepared, Rows
 
 Values = dict[str, Any]
 
@@ -31,20 +32,23 @@ class Position(NamedTuple):
 class Scoped(NamedTuple):
     """A statement on all rows, and the same statement on the rows of one owner; None if the table has no owners."""
 
-    all: Any
-    owned: Any
+    all: Prepared
+    owned: Prepared | None
 
-    def execute(self, connection: Connection, values: Mapping[str, Any], owner: str | None) -> CursorResult[Any]:
-        """Run it for an owner, or on all rows if that is None."""
+    def execute(self, connection: Connection, values: Mapping[str, Any], owner: str | None) -> Rows:
+        """Run it for an owner, or on all rows if that is None. Return all rows that it finds."""
         if owner is None:
-            return connection.execute(self.all, values)
-        return connection.execute(self.owned, {**values, "of_owner": owner})
+            return self.all.execute(connection, values)
+        if self.owned is None:
+            raise ValueError("the rows of this table have no owners")
+        return self.owned.execute(connection, {**values, "of_owner": owner})
 
 
 def scoped(statement: Select[Any] | Update | Delete, table: FromClause) -> Scoped:
     """Return a statement on a table in both forms."""
     owner = table.c.get("owner")
-    return Scoped(statement, None if owner is None else statement.where(owner == bindparam("of_owner")))
+    owned = None if owner is None else Prepared(statement.where(owner == bindparam("of_owner")))
+    return Scoped(Prepared(statement), owned)
 
 
 class Pages:
@@ -88,7 +92,7 @@ class Pages:
         given["limit"] = limit
         if after is not None:
             given["after_key"], given["after_id"] = after
-        return self.make.many(statement.execute(connection, given, owner).all())
+        return self.make.many(statement.execute(connection, given, owner))
 
 
 def _page(

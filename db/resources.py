@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Float, Table, bindparam, delete, insert, select, update
 
 from db.pages import Pages, Position, Values, scoped
+from db.prepared import Prepared, Rows
 from db.schema import metadata
 
 __all__ = ["MAX_ID", "MissingReferenceError", "Position", "Statements", "Stored", "Values", "ping", "timestamp"]
@@ -44,7 +45,8 @@ class Statements(Pages):
         find = select(*self.columns, table.c.version).where(table.c.id == bindparam("id"))
         self._find = scoped(find, table)
         self._find_for_update = scoped(find.with_for_update(), table)
-        self._add = insert(table).returning(table.c.id)
+        added = [column.name for column in table.columns if column.name != "id"]
+        self._add = Prepared(insert(table).returning(table.c.id), added)
         changed = [column.name for column in self.columns if column.name not in ("id", "created_at")]
         new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in [*changed, "version"]}
         self._change = scoped(update(table).where(table.c.id == bindparam("new_id")).values(new), table)
@@ -59,20 +61,18 @@ class Statements(Pages):
 
     def find(self, connection: Connection, row_id: int, owner: str | None = None) -> Stored | None:
         """The row with this id."""
-        row = self._find.execute(connection, {"id": row_id}, owner).first()
-        return None if row is None else Stored(self.make.one(row), row[-1])
+        return self._only(self._find.execute(connection, {"id": row_id}, owner))
 
     def find_for_update(self, connection: Connection, row_id: int, owner: str | None = None) -> Stored | None:
         """The row with this id, locked against other writers until the transaction ends."""
-        row = self._find_for_update.execute(connection, {"id": row_id}, owner).first()
-        return None if row is None else Stored(self.make.one(row), row[-1])
+        return self._only(self._find_for_update.execute(connection, {"id": row_id}, owner))
 
     def add(self, connection: Connection, values: Mapping[str, Any], owner: str | None = None) -> Stored:
         """Add a row. `values` has every column that the service does not fill in itself."""
         now = _now()
         row = {**self._storable(connection, values, owner), "created_at": now, "updated_at": now}
         row |= {"version": 1, "owner": owner}
-        row["id"] = connection.execute(self._add, row).scalar_one()
+        ((row["id"],),) = self._add.execute(connection, row)
         return Stored(self.make.ordered(row), 1)
 
     def change(
@@ -89,6 +89,9 @@ class Statements(Pages):
         """Remove the row with this id."""
         self._remove.execute(connection, {"id": row_id}, owner)
 
+    def _only(self, rows: Rows) -> Stored | None:
+        return Stored(self.make.one(rows[0]), rows[0][-1]) if rows else None
+
     def _storable(self, connection: Connection, values: Mapping[str, Any], owner: str | None) -> Mapping[str, Any]:
         """The values as they will be read back. Raise `MissingReferenceError` for a reference to a row that is missing.
 
@@ -97,7 +100,7 @@ class Statements(Pages):
         """
         for column, (table, statement) in self._references.items():
             row_id = values.get(column)
-            if row_id is not None and statement.execute(connection, {"id": row_id}, owner).first() is None:
+            if row_id is not None and not statement.execute(connection, {"id": row_id}, owner):
                 raise MissingReferenceError(column, table, row_id)
         if self._floats:  # JSON's 1 is read back as 1.0
             return {

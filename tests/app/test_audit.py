@@ -235,7 +235,7 @@ def test_without_access_control_there_is_none(tmp_path: Path) -> None:
 def test_pages_are_read_along_an_index(database: Database, key: Any) -> None:
     """However many entries there are, and whatever they are filtered by."""
     database.create()
-    statement = ENTRIES._pages[key].all
+    statement = ENTRIES._pages[key].all.statement
     with database.read() as connection:
         sql = str(statement.compile(connection))
         values = dict.fromkeys(statement.compile(connection).params, 1)

@@ -36,7 +36,7 @@ each_table = pytest.mark.parametrize("statements", STATEMENTS.values(), ids=STAT
 
 def _statement(name: str, form: str) -> Select[Any]:
     statements, sort, filtered, positioned = PAGES[name]
-    statement: Select[Any] = getattr(statements._pages[sort, filtered, positioned], form)
+    statement: Select[Any] = getattr(statements._pages[sort, filtered, positioned], form).statement
     return statement
 
 
@@ -87,7 +87,7 @@ def test_a_filtered_page_is_found_by_an_index(database: Database, name: str, for
 @each_form
 def test_a_page_of_one_name_is_not_sorted_either(database: Database, sort: str, positioned: bool, form: str) -> None:  # noqa: FBT001
     """The index by name has the ids in order."""
-    plan = _plan(database, getattr(ITEMS._pages[sort, ("name",), positioned], form))
+    plan = _plan(database, getattr(ITEMS._pages[sort, ("name",), positioned], form).statement)
     assert [step for step in plan if "TEMP B-TREE" in step] == []
 
 
@@ -196,8 +196,9 @@ def test_a_page_begins_after_its_position(database: Database) -> None:
 @each_table
 def test_postgresql_locks_the_row_that_will_be_written(statements: Statements) -> None:
     """SQLite locks the whole database; PostgreSQL needs FOR UPDATE."""
-    for statement in statements._find_for_update:
-        assert "FOR UPDATE" in str(statement.compile(dialect=POSTGRESQL))
+    for prepared in statements._find_for_update:
+        assert prepared is not None
+        assert "FOR UPDATE" in str(prepared.statement.compile(dialect=POSTGRESQL))
 
 
 @pytest.mark.parametrize(
