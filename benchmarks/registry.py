@@ -48,6 +48,12 @@ COUNTED = Contestant(
 )
 KEPT = {"CONNECTIONS": "kept"}
 LIMIT = Contestant("bare-asgi", "bare ASGI (the limit)", _gunicorn("limit"), environment=KEPT)
+LIMIT_PREPARED = Contestant(
+    "bare-asgi-prepared",
+    "bare ASGI, prepared statements",
+    _gunicorn("limit"),
+    environment={**KEPT, "STATEMENTS": "prepared"},
+)
 LITESTAR = Contestant("litestar", "Litestar", _gunicorn("litestar_msgspec"))
 LITESTAR_KEPT = Contestant(
     "litestar-kept", "Litestar, connections kept open", _gunicorn("litestar_msgspec"), environment=KEPT
@@ -70,6 +76,7 @@ CONTESTANTS = (
     SERVICE,
     UNLOGGED,
     LIMIT,
+    LIMIT_PREPARED,
     LIMIT_GRANIAN,
     LITESTAR_KEPT,
     LITESTAR,

@@ -2,11 +2,12 @@
 
 Connections come as SQLAlchemy's documentation has it: `connect()` and `begin()` of an engine, which pools them, with
 its recipe for `BEGIN IMMEDIATE`. With `CONNECTIONS=kept` two connections stay open, which is the cheapest way, for
-peers that call this module only on their event loop. `SYNCHRONOUS` is `FULL` (durable) or `OFF`.
+peers that call this module only on their event loop. `SYNCHRONOUS` is `FULL` (durable) or `OFF`. SQLAlchemy runs the
+statements, as in its documentation; with `STATEMENTS=prepared`, the driver runs them, as in the service.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from sqlite3 import Connection as Raw
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.engine import make_url
 
 from db.items import ITEMS
+from db.prepared import Prepared, Rows
 
 Item = dict[str, Any]
 URL = make_url(os.environ["DATABASE_URL"])
@@ -30,6 +32,15 @@ def prepare(connection: Raw, _record: object) -> None:
     connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     connection.execute("PRAGMA foreign_keys = ON")
 
+
+def through_sqlalchemy(self: Prepared, connection: Connection, values: Mapping[str, Any]) -> Rows:
+    """Run a statement with `Connection.execute`."""
+    result = connection.execute(self.statement, values)
+    return result.all() if result.returns_rows else ()
+
+
+if os.environ.get("STATEMENTS") != "prepared":
+    Prepared.execute = through_sqlalchemy  # type: ignore[method-assign]  # in the processes of peers alone
 
 read: Callable[[], AbstractContextManager[Connection]]
 write: Callable[[], AbstractContextManager[Connection]]

@@ -1,4 +1,4 @@
-"""What the figures of durable writes rely on: SQLite's settings in the peers, and the slow disk."""
+"""What the figures rely on: how peers run statements, how durable their writes are, and the slow disk."""
 
 import os
 import shutil
@@ -18,6 +18,11 @@ for borrow in (core.read, core.write):
     with borrow() as connection:
         for pragma in ("synchronous", "journal_mode"):
             print(connection.exec_driver_sql(f"PRAGMA {pragma}").scalar())
+"""
+STATEMENTS = """
+from benchmarks.peers import core
+from db.prepared import Prepared
+print(Prepared.execute is core.through_sqlalchemy)
 """
 FSYNC = """
 import os, sys, time
@@ -43,6 +48,13 @@ def test_peers_are_as_durable_as_they_are_told(tmp_path: Path, connections: str,
     url = f"sqlite:///{tmp_path}/items.db"
     found = run(PRAGMAS, DATABASE_URL=url, CONNECTIONS=connections, SYNCHRONOUS=synchronous)
     assert found == [number, "wal"] * 2
+
+
+@pytest.mark.parametrize(("statements", "through_sqlalchemy"), [("", "True"), ("prepared", "False")])
+def test_sqlalchemy_runs_the_statements_of_peers(tmp_path: Path, statements: str, through_sqlalchemy: str) -> None:
+    """Unless a peer is told to do it as the service does."""
+    found = run(STATEMENTS, DATABASE_URL=f"sqlite:///{tmp_path}/items.db", STATEMENTS=statements)
+    assert found == [through_sqlalchemy]
 
 
 def test_a_write_is_durable_only_on_a_disk() -> None:
