@@ -48,11 +48,13 @@ class Sample:
     p99: float
 
 
-def parser(module: str, description: str | None, rounds: int = ROUNDS) -> argparse.ArgumentParser:
+def parser(
+    module: str, description: str | None, rounds: int = ROUNDS, seconds: int = SECONDS
+) -> argparse.ArgumentParser:
     """Create a parser with the options of all measurements in rounds."""
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     options.add_argument("--rounds", type=int, default=rounds, help="how often everything is measured")
-    options.add_argument("--seconds", type=int, default=SECONDS, help="how long each load lasts")
+    options.add_argument("--seconds", type=int, default=seconds, help="how long each load lasts")
     return options
 
 

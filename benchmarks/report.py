@@ -48,9 +48,11 @@ class Figures:
         return min(sample.cpu for sample in samples) if samples else None
 
     def ratio(self, contestant: Contestant, scenario: Scenario) -> float | None:
-        """Return the CPU per request divided by that of the service."""
-        cpu, own = self.cpu(contestant, scenario), self.cpu(SERVICE, scenario)
-        return cpu / own if cpu and own else None
+        """Return the CPU per request divided by that of the service: the median of the ratios in each round."""
+        samples, own = (self.samples.get((one.key, scenario.key, CONNECTIONS)) for one in (contestant, SERVICE))
+        if not samples or not own:
+            return None
+        return median(sample.cpu / mine.cpu for sample, mine in zip(samples, own, strict=True))
 
 
 def render(
@@ -91,11 +93,12 @@ HOW = """\
 The service with all features (ETag, request id, validation of every response, problem details, access log) and its
 peers, which do less: see [README.md](README.md). Everything runs with its default settings, and {workers} workers: the
 service as `make run` starts it, with its access log on a pipe that is read; Gunicorn and Granian have no access log by
-default, so the peers log nothing. Each starts with new data. Its responses are checked, and then it is loaded on the
-loopback interface over {connections} connections, and also over more where a table says so, for {seconds} s per figure,
-in {rounds} rounds. *CPU* is user and system time of the whole process tree divided by the number of responses, the
-smallest of all rounds; everything else is the median. The load generator shares the machine's cores with the server, so
-requests per second depend on both; compare CPU per request.
+default, so the peers log nothing. In each of {rounds} rounds, all start with new data. Their responses are checked, and
+then they are loaded in turn on the loopback interface over {connections} connections, and also over more where a table
+says so, for {seconds} s per figure and round. *CPU* is user and system time of the whole process tree divided by the
+number of responses, the smallest of all rounds; everything else is the median, and ratios are the median of the ratios
+in each round. The load generator shares the machine's cores with the server, so requests per second depend on both;
+compare CPU per request.
 
 Durable writes are in a database on a disk, with `synchronous=FULL` for everyone: `fsync` in every transaction. The
 other writes are in a database in memory, to measure the program and not the disk; there the peers use
