@@ -1,5 +1,6 @@
 """Fixtures for several test files: a browser, and the service on this machine and in containers."""
 
+import fcntl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browser import chromium
-from tests.e2e.stack import Running, Show, composed, edge, service
+from tests.e2e.stack import VAR, Running, Show, composed, edge, service
 
 
 @pytest.fixture
@@ -49,6 +50,15 @@ def containers() -> Iterator[int]:
     """The service and nginx in containers; the value is the published port."""
     with composed() as stack:
         yield stack.port
+
+
+@pytest.fixture(scope="module")
+def sdk_alone() -> Iterator[None]:
+    """The generated clients for one module at a time, because a test generates them again."""
+    VAR.mkdir(parents=True, exist_ok=True)
+    with (VAR / "sdk.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(params=["host", "containers"])

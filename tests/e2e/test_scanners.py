@@ -52,12 +52,11 @@ def program(name: str, package: str) -> str:
     return shutil.which(name) or pytest.skip(f"{name} is not installed (apt-get install {package})")
 
 
-def test_testssl_finds_nothing_of_importance(target: Target, tmp_path: Path, show: Show) -> None:
-    """All its checks: no finding is of severity MEDIUM or above, and there is no warning."""
-    report = tmp_path / "report.json"
+def scan(target: Target, report: Path) -> list[dict[str, str]]:
+    """Return the findings of testssl."""
     options = ["--quiet", "--color", "0", "--warnings", "batch", "--nodns", "min", "--ip", "127.0.0.1"]
     command = [program("testssl", "testssl.sh"), *options, "--add-ca", str(target.authority), "--jsonfile", str(report)]
-    done = subprocess.run(
+    subprocess.run(
         [*command, f"https://localhost:{target.port}/"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -66,10 +65,21 @@ def test_testssl_finds_nothing_of_importance(target: Target, tmp_path: Path, sho
         check=False,
     )
     # `engine_problem` is about GOST ciphers in the openssl that testssl runs.
-    findings = [finding for finding in json.loads(report.read_text()) if finding["id"] != "engine_problem"]
+    return [finding for finding in json.loads(report.read_text()) if finding["id"] != "engine_problem"]
+
+
+def test_testssl_finds_nothing_of_importance(target: Target, tmp_path: Path, show: Show) -> None:
+    """All its checks: no finding is of severity MEDIUM or above, and there is no warning.
+
+    On a busy machine, testssl can fail to connect for one of its checks, and so finds nothing: then it starts again.
+    """
+    for number in range(3):
+        findings = scan(target, tmp_path / f"{number}.json")
+        if not any("connect problem" in finding["finding"] for finding in findings):
+            break
     severities = Counter(finding["severity"] for finding in findings)
     show(f"testssl: {dict(severities)}")
-    assert [finding for finding in findings if finding["severity"] not in HARMLESS_SEVERITIES] == [], done.stdout
+    assert [finding for finding in findings if finding["severity"] not in HARMLESS_SEVERITIES] == []
     assert {"cert_chain_of_trust", "heartbleed", "ROBOT", "HSTS_time", "TLS1_3"} <= {find["id"] for find in findings}
     (trust,) = (finding for finding in findings if finding["id"] == "cert_chain_of_trust")
     assert trust["severity"] == "OK"

@@ -64,7 +64,10 @@ get_item: 404 Not Found: There is no item 1.
 
 NONE: Mapping[str, str] = {}
 
-pytestmark = pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)")
+pytestmark = [
+    pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)"),
+    pytest.mark.usefixtures("sdk_alone"),
+]
 
 
 def _environment() -> dict[str, str]:

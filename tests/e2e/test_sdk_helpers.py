@@ -34,7 +34,10 @@ COUNT = int(os.environ.get("SDK_OPERATIONS", "1000"))
 """How many operations go through the proxy that fails; SDK_OPERATIONS=10000 for the full count."""
 SEED = int(os.environ.get("SDK_SEED", "1"))
 
-pytestmark = pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)")
+pytestmark = [
+    pytest.mark.skipif(not (SDK / "ready").is_file(), reason="the clients have not been generated (make sdk)"),
+    pytest.mark.usefixtures("sdk_alone"),
+]
 
 
 @dataclass(frozen=True)
