@@ -52,7 +52,7 @@ def test_peers_are_as_durable_as_they_are_told(tmp_path: Path, connections: str,
 
 @pytest.mark.parametrize(("statements", "through_sqlalchemy"), [("", "True"), ("prepared", "False")])
 def test_sqlalchemy_runs_the_statements_of_peers(tmp_path: Path, statements: str, through_sqlalchemy: str) -> None:
-    """Unless a peer is told to do it as the service does."""
+    """In the way of the service only if a peer is told so."""
     found = run(STATEMENTS, DATABASE_URL=f"sqlite:///{tmp_path}/items.db", STATEMENTS=statements)
     assert found == [through_sqlalchemy]
 
