@@ -213,11 +213,12 @@ class InOwnContext:
             except BaseException as error:  # noqa: BLE001 -- such as a cancellation: for the coroutine
                 step, value = self._coroutine.throw, error
             self._step(step, value)
-            del value  # an error refers to this frame
+            del value  # an error refers to this frame, and would stay in memory if this one referred to it
         return self.result
 
     def _step(self, step: Callable[[Any], Any], value: Any) -> None:
         try:
             self._waited_for = self._run(step, value)
         except StopIteration as end:
+            self._waited_for = None
             self.result = bool(end.value)

@@ -1,7 +1,7 @@
 """Prepared statements: compiled once, and on SQLite run by the driver itself.
 
 SQLAlchemy's `Connection.execute` does the same, but looks up the compiled form, and makes an execution context, a
-result and its rows each time: 25 µs for a statement that takes SQLite 6. A server's database costs far more than that,
+result and its rows each time: 30 µs for a statement that takes SQLite 6. A server's database costs far more than that,
 so others than SQLite get the statement through SQLAlchemy.
 """
 

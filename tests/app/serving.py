@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from logging import getLogger
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,19 @@ from app.limits import Limits
 from app.worker import Protocol
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+_receive: ContextVar[Any] = ContextVar("receive")
+
+
+async def no_content(_scope: Any, receive: Any, send: Any) -> None:
+    """Respond with 204, and set a context variable as Connexion does; it must not be there from another request."""
+    assert _receive.get(None) is None
+    _receive.set(receive)
+    await asyncio.sleep(0)
+    assert _receive.get() == receive
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:

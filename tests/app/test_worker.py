@@ -1,11 +1,8 @@
-"""The worker: its responses to invalid HTTP, and what it releases after a connection."""
+"""The worker: its responses to invalid HTTP, and how it stops."""
 
 import asyncio
-import gc
 import json
 import os
-import weakref
-from contextvars import ContextVar
 from logging import getLogger
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +16,7 @@ from app.problem_pages import problem_types
 from app.security_headers import HEADERS
 from app.serving import _endpoint
 from app.worker import Protocol, Worker
-from tests.app.serving import fake_worker, listening
+from tests.app.serving import fake_worker, listening, no_content
 from tests.support import MADE_REQUEST_ID
 
 
@@ -124,95 +121,19 @@ def test_an_endpoint_is_as_asgi_has_it(name: Any, endpoint: Any) -> None:
     assert _endpoint(name) == endpoint
 
 
-_receive: ContextVar[Any] = ContextVar("receive")
-
-
-async def _application(_scope: Any, receive: Any, send: Any) -> None:
-    """Respond, and set a context variable as Connexion does; the context must not have one from another request."""
-    assert _receive.get(None) is None
-    _receive.set(receive)
-    await asyncio.sleep(0)
-    assert _receive.get() == receive
-    await send({"type": "http.response.start", "status": 204, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
-
-
-class _Tracked(Protocol):
-    """A protocol that records when it is garbage-collected."""
-
-    made: list[weakref.ref[Protocol]]
-
-    def __init__(self, worker: Any) -> None:
-        super().__init__(worker)
-        self.made.append(weakref.ref(self))
-
-
 def _worker() -> SimpleNamespace:
-    return fake_worker(_application)
-
-
-async def _connect_and_leave(sent: list[bytes], times: int) -> None:
-    """Open these connections, send this on each, with a response for each part, and close them as the client.
-
-    An empty part closes the sending side alone.
-    """
-    worker = _worker()
-    server = await worker.loop.create_server(lambda: _Tracked(worker), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    for _ in range(times):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for part in sent:
-            if not part:
-                writer.write_eof()
-                continue
-            writer.write(part)
-            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 ")
-        writer.close()
-        await writer.wait_closed()
-    while worker.nr_conns or any(task is not asyncio.current_task() for task in asyncio.all_tasks()):  # noqa: ASYNC110
-        await asyncio.sleep(0)
-    server.close()
-    assert worker.protocols == set()
-
-
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-ENDS = {
-    "two requests": [GET, GET],
-    "a half-closed connection": [GET, b""],
-    "Connection: close": [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
-    "half a body": [b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"],
-    "no HTTP": [b"\xff\n\r\n\r\n"],
-    "a line without an end": [b"GET / HTTP/1.1\r\nHost: x\r\nX: " + bytes(20_000)],
-    "a head that is too large": [b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20_000],
-}
-
-
-@pytest.mark.parametrize("sent", ENDS.values(), ids=list(ENDS))
-def test_nothing_of_a_connection_stays_in_memory(sent: list[bytes]) -> None:
-    """Neither parser, nor a request, an exception or a context variable keeps it until the next garbage collection.
-
-    No context variable of one request is visible in the next.
-    """
-    _Tracked.made = []
-    gc.collect()
-    gc.disable()
-    try:
-        asyncio.run(_connect_and_leave(sent, 3))
-        assert [reference() for reference in _Tracked.made] == [None] * 3
-    finally:
-        gc.enable()
+    return fake_worker(no_content)
 
 
 @pytest.mark.parametrize("read", [False, True], ids=["before it is read", "after it was read"])
 def test_a_request_that_has_arrived_is_served_when_the_worker_stops(read: bool) -> None:  # noqa: FBT001 -- a case
     """The connection was idle until then. An idle connection is closed."""
-    _Tracked.made = []
     asyncio.run(_stop_when_a_request_arrives(read=read))
 
 
 async def _stop_when_a_request_arrives(*, read: bool) -> None:
     worker = _worker()
-    server = await worker.loop.create_server(lambda: _Tracked(worker), "127.0.0.1", 0)
+    server = await worker.loop.create_server(lambda: Protocol(worker), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     writer.write(request)
@@ -240,7 +161,6 @@ async def _stop_when_a_request_arrives(*, read: bool) -> None:
 
 def test_a_worker_announces_the_end_of_connections_before_it_closes_them() -> None:
     """It serves for a moment after SIGTERM: a client that uses a connection just then gets its response."""
-    _Tracked.made = []
     asyncio.run(_use_a_connection_after_sigterm())
 
 
@@ -294,7 +214,7 @@ async def _use_a_connection_after_sigterm() -> None:
     fake = _worker()
     worker = Worker.__new__(Worker)
     worker.loop, worker.alive, worker.stopping, worker._main_loop = fake.loop, True, False, None
-    server = await fake.loop.create_server(lambda: _Tracked(fake), "127.0.0.1", 0)
+    server = await fake.loop.create_server(lambda: Protocol(fake), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     writer.write(request)
