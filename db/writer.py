@@ -14,7 +14,8 @@ from db.turns import Outcome, Turn, Turns
 
 GROUP_CALLS = 100
 GROUP_SECONDS = 0.02
-QUICK_COMMIT_SECONDS = 0.002  # while commits take less, a thread switch is not worth it
+QUICK_COMMIT_SECONDS = 0.002  # while commits take less, a thread switch is not worth it for one call alone
+QUICKEST_COMMIT_SECONDS = 0.0002  # nor for several, if commits take less than this
 ALONE = 8  # turns with one call each, after which the next call is not expected to have company
 
 
@@ -35,8 +36,8 @@ class _Call(NamedTuple):
 class Writer:
     """Runs calls one after the other on the event loop, in turns. Their results are given out after the commit.
 
-    The event loop never waits: the beginning of a turn waits for others on a thread, and so does a commit, unless it
-    is for one call and commits are quick at the moment.
+    The event loop never waits: the beginning of a turn waits for others on a thread, and so does a commit, unless
+    commits are quick at the moment.
     """
 
     def __init__(self, turns: Turns, loop: asyncio.AbstractEventLoop, on_commit: OnCommit | None = None) -> None:
@@ -47,7 +48,7 @@ class Writer:
         self._calls: deque[_Call] = deque()
         self._is_active = False
         self._timer: asyncio.TimerHandle | None = None
-        self._commit_seconds = 0.0
+        self._commit_seconds = QUICKEST_COMMIT_SECONDS
         self._alone = 0
         self._thread = Background()
 
@@ -119,7 +120,8 @@ class Writer:
                 if time.monotonic() > end:
                     break
         self._alone = self._alone + 1 if len(done) < 2 else 0
-        if len(done) < 2 and self._commit_seconds < QUICK_COMMIT_SECONDS and not self._turns.wal.has_grown():
+        quick = QUICK_COMMIT_SECONDS if len(done) < 2 else QUICKEST_COMMIT_SECONDS
+        if self._commit_seconds < quick and not self._turns.wal.has_grown():
             self._finish(done, self._commit(turn))
         else:
             self._thread.run(lambda: self._soon(self._finish, done, self._commit(turn)))

@@ -86,6 +86,20 @@ def test_after_a_slow_commit_a_thread_commits(database: Database, commits: list[
     assert commits == ["writer"]
 
 
+def test_calls_together_do_not_change_the_thread_while_commits_are_very_quick(
+    database: Database, commits: list[str]
+) -> None:
+    """As in memory. Nobody knows that before the first commit."""
+
+    async def two() -> None:
+        for seconds in (0, 1):
+            sqlite(database).writer()._commit_seconds = seconds
+            await asyncio.gather(*(database.run(_write(database, "x")) for _ in range(2)))
+
+    asyncio.run(two())
+    assert commits == ["MainThread", "writer"]
+
+
 def test_calls_that_wait_share_a_commit(database: Database, commits: list[str]) -> None:
     """They run in the order in which they came, and a thread commits."""
     names = [str(number) for number in range(20)]
