@@ -2,8 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -58,28 +58,28 @@ class Turn:
                 return Outcome(error=error)
         return outcome
 
-    @contextmanager
-    def block(self) -> Iterator[Connection]:
-        """Let what is written inside be undone if an exception leaves it.
+    def block(self) -> AbstractContextManager[Connection]:
+        """Let what is written inside be undone if an exception leaves it."""
+        return _Block(self)
 
-        The savepoint of the first block is that of the call, too: nothing was written before. The call ends it.
+    def begin_block(self) -> str:
+        """Begin a savepoint, and return its name.
+
+        That of the first block is the call's, too: nothing was written before. The call ends it.
         """
-        if not self._has_written:
-            self._execute("SAVEPOINT call")
-            self._has_written = True
-            try:
-                yield self.connection
-            except BaseException as error:
-                self._undo("call", error)
-                raise
-            return
-        self._execute("SAVEPOINT block")  # a name may repeat: the innermost one counts
-        try:
-            yield self.connection
-        except BaseException as error:
-            self._leave("block", error)
-            raise
-        self._leave("block", None)
+        if self._has_written:
+            self._execute("SAVEPOINT block")  # a name may repeat: the innermost one counts
+            return "block"
+        self._execute("SAVEPOINT call")
+        self._has_written = True
+        return "call"
+
+    def end_block(self, savepoint: str, error: BaseException | None) -> None:
+        """Undo what was written in a block if there is an error. End its savepoint, unless it is the call's."""
+        if savepoint == "block":
+            self._leave(savepoint, error)
+        elif error is not None:
+            self._undo(savepoint, error)
 
     def commit(self) -> None:
         """Commit, and let the next process write. Raise `SQLAlchemyError` if nothing was committed."""
@@ -132,6 +132,22 @@ class Turn:
         else:
             self.connection.close()
         self._lock.release()
+
+
+class _Block:
+    """A block of a turn. A class costs half of a generator, and every write pays it."""
+
+    __slots__ = ("_savepoint", "_turn")
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    def __enter__(self) -> Connection:
+        self._savepoint = self._turn.begin_block()
+        return self._turn.connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        self._turn.end_block(self._savepoint, error)
 
 
 class Turns:
