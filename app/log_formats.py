@@ -72,17 +72,21 @@ class TextFormatter(logging.Formatter):
         super().__init__()
         self._clock = Clock("%Y-%m-%d %H:%M:%S", time.localtime)
         self._colour = _paint if colourful else _plain
+        self._about_requests = self._about("INFO", ACCESS)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of an event, without the last newline."""
         more = self.formatException(record.exc_info) if record.exc_info else ""
         lines = [record.getMessage(), *(f"  {line}" for line in more.splitlines())]
         lines = [_within_a_write(_printable(line)) for line in lines]
-        return self.begin(record.created, record.levelname, record.name, request_id.get()) + "\n".join(lines)
+        about = self._about(record.levelname, record.name)
+        return self._begin(record.created, about, request_id.get()) + "\n".join(lines)
 
-    def begin(self, at: float, level: str, name: str, id_: str) -> str:
+    def _about(self, level: str, name: str) -> str:
+        return f"{self._colour(level, _LEVEL_COLOURS.get(level, _GREEN))} {self._colour(name, _CYAN)}"
+
+    def _begin(self, at: float, about: str, id_: str) -> str:
         """Return the part of a line before its message."""
-        about = f"{self._colour(level, _LEVEL_COLOURS.get(level, _GREEN))} {self._colour(name, _CYAN)}"
         id_ = "" if id_ == "-" else self._colour(f"[{id_}]", _DIM) + " "
         return f"{self._colour(self._clock(at), _DIM)} {about} {id_}"
 
@@ -91,8 +95,7 @@ class TextFormatter(logging.Formatter):
         at, id_, client, method, path, status, size, seconds, _operation, _trace = request
         number = self._colour(str(status), _STATUS_COLOURS.get(status // 100, _DIM))
         who = f"{_safe_often(client) or '-'} {_safe_often(method) or '-'} {safe(path) or '-'}"
-        message = f"{who} {number} {size} bytes {seconds * 1000:.1f} ms\n"
-        return self.begin(at, "INFO", ACCESS, id_) + message
+        return f"{self._begin(at, self._about_requests, id_)}{who} {number} {size} bytes {seconds * 1000:.1f} ms\n"
 
 
 class JsonFormatter(logging.Formatter):
