@@ -16,7 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.stack import VAR
 
-SECONDS = 30
+SECONDS = 60
 CREATE = "#operations-items-create_item"
 RESPONSE = ".live-responses-table"
 FLAGS = (

@@ -13,7 +13,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-SECONDS = 30.0
+SECONDS = 60.0
 Fields = Sequence[tuple[bytes, bytes]]
 FRAME = 16_384
 

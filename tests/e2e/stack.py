@@ -28,7 +28,7 @@ NGINX_CONF = ROOT / "nginx"
 VAR = ROOT / "var" / "e2e"
 LUA = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
 """The module that bounds the time of a body, as nginx/local/modules.conf has it. nginx runs without it, too."""
-SECONDS = 30.0
+SECONDS = 60.0
 Edit = tuple[str, str, str]
 """A file of nginx/, a piece of its text that is there once, and what to put in its place."""
 

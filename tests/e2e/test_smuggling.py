@@ -20,7 +20,7 @@ from tests.e2e.stack import Running, ask, edge, post, service, wait_until
 from tests.e2e.tricks import TRICKS, Trick
 
 ONE_CONNECTION = ("http.d/upstream.conf", "keepalive 32;", "keepalive 1;")
-SECONDS = 30.0
+SECONDS = 60.0
 _numbers = count()
 
 
