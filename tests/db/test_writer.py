@@ -27,7 +27,8 @@ def turns(database: Database) -> Turns:
 
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the threads that commit, once for each commit."""
+    """The names of the threads that commit, once for each commit. On a slow machine, a group has time, too."""
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 60)
     threads: list[str] = []
     commit = Turn.commit
 
