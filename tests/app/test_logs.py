@@ -141,7 +141,8 @@ def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_coloured_line_has_the_same_text() -> None:
     """Without the escape sequences it is the plain line."""
-    plain, coloured = (TextFormatter(colourful=colourful).format(_record()) for colourful in (False, True))
+    record = _record()
+    plain, coloured = (TextFormatter(colourful=colourful).format(record) for colourful in (False, True))
     assert "\x1b[33mWARNING\x1b[0m" in coloured
     assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
 
