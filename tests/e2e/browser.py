@@ -14,9 +14,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.e2e.stack import VAR
+from tests.e2e.stack import SECONDS, VAR
 
-SECONDS = 60
 CREATE = "#operations-items-create_item"
 RESPONSE = ".live-responses-table"
 FLAGS = (

@@ -13,7 +13,8 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-SECONDS = 60.0
+from tests.e2e.stack import SECONDS
+
 Fields = Sequence[tuple[bytes, bytes]]
 FRAME = 16_384
 

@@ -12,8 +12,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.e2e.browser import CREATE, RESPONSE, SECONDS, complaints, find, keep, look, open_all, press
-from tests.e2e.stack import ROOT, ask
+from tests.e2e.browser import CREATE, RESPONSE, complaints, find, keep, look, open_all, press
+from tests.e2e.stack import ROOT, SECONDS, ask
 from tests.support import SpecifiedOperation, operations, resolve
 
 WINDOWS = {"desktop": (1400, 900), "phone": (390, 844)}

@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stack import Running, ask, edge, post, service, wait_until
+from tests.e2e.stack import SECONDS, Running, ask, edge, post, service, wait_until
 from tests.e2e.tricks import TRICKS, Trick
 
 ONE_CONNECTION = ("http.d/upstream.conf", "keepalive 32;", "keepalive 1;")
-SECONDS = 60.0
 _numbers = count()
 
 
