@@ -135,7 +135,7 @@ class Turn:
 
 
 class _Block:
-    """A block of a turn. A class costs half of a generator, and every write pays it."""
+    """A block of a turn. A class costs a third of a generator, and every write pays it."""
 
     __slots__ = ("_savepoint", "_turn")
 

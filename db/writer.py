@@ -15,7 +15,7 @@ from db.turns import Outcome, Turn, Turns
 GROUP_CALLS = 100
 GROUP_SECONDS = 0.02
 QUICK_COMMIT_SECONDS = 0.002  # while commits take less, a thread switch is not worth it for one call alone
-QUICKEST_COMMIT_SECONDS = 0.0002  # nor for several, if commits take less than this
+QUICKEST_COMMIT_SECONDS = 0.0002  # while they take less, it is not worth it for any number of calls
 ALONE = 8  # turns with one call each, after which the next call is not expected to have company
 
 
@@ -48,7 +48,7 @@ class Writer:
         self._calls: deque[_Call] = deque()
         self._is_active = False
         self._timer: asyncio.TimerHandle | None = None
-        self._commit_seconds = QUICKEST_COMMIT_SECONDS
+        self._commit_seconds = QUICKEST_COMMIT_SECONDS  # not known yet: quick enough for one call, not for several
         self._alone = 0
         self._thread = Background()
 
