@@ -8,11 +8,11 @@ import threading
 from benchmarks.server import tree
 
 
-def test_a_tree_has_children_of_children():
+def test_a_tree_has_children_of_children() -> None:
     """A server's first process starts its workers, and they may start processes, too."""
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"1\n"
+        assert process.stdout is not None and process.stdout.readline() == b"1\n"
 
         found = tree(process.pid)
 
@@ -21,7 +21,7 @@ def test_a_tree_has_children_of_children():
     assert len(found) == 2
 
 
-def test_threads_may_end_meanwhile():
+def test_threads_may_end_meanwhile() -> None:
     """Between the listing of a process' threads and the question for the children of one."""
     stop = threading.Event()
 
