@@ -225,9 +225,12 @@ class Turns:
 
 
 def _begin_immediate(connection: sqlite3.Connection, seconds: float) -> None:
-    """Take SQLite's own lock: other programs may have it."""
-    if seconds:
+    """Take SQLite's own lock. Other programs may have it: wait for them, but only then set a time for it."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if not seconds or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
         connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
-    connection.execute("BEGIN IMMEDIATE")
-    if seconds:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute("PRAGMA busy_timeout = 0")
