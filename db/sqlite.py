@@ -242,7 +242,7 @@ class _Use:
 
 def raw(connection: Connection) -> sqlite3.Connection:
     """Return the driver's connection."""
-    return cast("sqlite3.Connection", connection.connection.driver_connection)
+    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
 def _engine(file: DatabaseFile) -> Engine:
