@@ -3,6 +3,7 @@
 Gunicorn looks three times, for parsers and proxies of all kinds, which takes a tenth of a GET.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -16,12 +17,13 @@ _READ = frozenset(
 class Head(CallbackRequest):  # type: ignore[misc]  # Gunicorn has no types
     """A request as Gunicorn knows it, and what else of its headers is asked for.
 
-    `needs_policy`: it has a header that only some proxies may send; `is_forwarded`: one that says where it came from.
+    `needs_policy`: Gunicorn decides about one of its headers; `is_forwarded`: it has one that says where it came from.
     """
 
-    def __init__(self, parser: Any, scheme: str, proxy_headers: frozenset[bytes]) -> None:
+    def __init__(self, parser: Any, scheme: str, https_headers: Mapping[bytes, bytes]) -> None:
         """Read what the parser has. Raise `InvalidRequestLine` or `InvalidHeader`.
 
+        `https_headers` are those that tell HTTPS from HTTP, each with its value for HTTPS; none from an untrusted peer.
         A request with chunks never comes here, so any Transfer-Encoding is one without them (RFC 9112 §6.3).
         """
         url = parser.path
@@ -47,14 +49,20 @@ class Head(CallbackRequest):  # type: ignore[misc]  # Gunicorn has no types
         self.host: bytes | None = None
         self._has_upgrade = self._expect_100_continue = self.needs_policy = self.is_forwarded = False
         self.headers_bytes = list(parser.asgi_headers)
-        self._look_at_headers(proxy_headers)
+        self._look_at_headers(https_headers)
 
-    def _look_at_headers(self, proxy_headers: frozenset[bytes]) -> None:
+    def _look_at_headers(self, https_headers: Mapping[bytes, bytes]) -> None:
+        has_scheme = False
         for name, value in self.headers_bytes:
             if name in _READ:
                 self._read(name, value)
-            if name in proxy_headers or b"_" in name:
-                self.needs_policy = True
+            elif name in https_headers:
+                self.scheme = "https" if value == https_headers[name] else "http"
+                if has_scheme:
+                    self.needs_policy = True  # it compares the two
+                has_scheme = True
+            elif b"_" in name:
+                self.needs_policy = True  # it drops what could be taken for another header
 
     def _read(self, name: bytes, value: bytes) -> None:
         if name == b"host":

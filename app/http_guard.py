@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from gunicorn.asgi import protocol as gunicorn_protocol
 from gunicorn.asgi.parser import InvalidHeader, InvalidRequestLine, PythonProtocol, UnsupportedTransferCoding
-from gunicorn.asgi.protocol import ASGIProtocol, BodyReceiver, secure_scheme_names
+from gunicorn.asgi.protocol import ASGIProtocol, BodyReceiver
 
 from app.heads import Head
 from app.hosts import Hosts, MisdirectedError
@@ -51,6 +51,8 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     """Whether the strict parser has the beginning of a request, without the end of its head."""
     _head_size = 0
     """The bytes of that beginning."""
+    _https_headers: dict[bytes, bytes] | None = None
+    """The headers by which the peer may tell HTTPS from HTTP, each with its value for HTTPS; None: not known yet."""
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Parse what has arrived. A request that the C parser must not parse goes to the strict one as a whole."""
@@ -122,18 +124,20 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     def _read_head(self, parser: Any) -> None:
         """Make the request, and what receives its body, of what the C parser has read."""
         scheme = "https" if self._is_ssl else "http"
-        if self._forwarded_trust is None:
-            self._trust_proxies()
-        self._current_request = head = Head(parser, scheme, self._secure_names)
+        if self._https_headers is None:
+            self._https_headers = self._trust_peer()
+        self._current_request = head = Head(parser, scheme, self._https_headers)
         if head.needs_policy:
             self._policy(scheme).apply(head, self._forwarded_trust, self._secure_names)
         self._body_receiver = BodyReceiver(head, self)
         if not self._awaiting_request:
             self._request_ready.set()  # the connection's task looks for it; otherwise `data_received` serves it
 
-    def _trust_proxies(self) -> None:
+    def _trust_peer(self) -> dict[bytes, bytes]:
         self._forwarded_trust = self._policy("http")._peer_trusted_for_forwarded()  # noqa: SLF001 -- as Gunicorn does
-        self._secure_names = secure_scheme_names(self._forwarded_trust[0])
+        headers = {name.lower().encode(): value.encode() for name, value in self._forwarded_trust[0].items()}
+        self._secure_names = headers.keys()
+        return headers
 
     def _policy(self, scheme: str) -> Any:
         peer = self.transport.get_extra_info("peername")

@@ -41,7 +41,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
             return
         body, more = body + message["body"], message["more_body"]
     hosts = [value.decode() for name, value in scope["headers"] if name == b"host"]
-    got = {key: scope[key] for key in ("method", "path")} | {"host": hosts, "body": body.decode()}
+    got = {key: scope[key] for key in ("method", "scheme", "path")} | {"host": hosts, "body": body.decode()}
     got |= {key: scope[key].decode() for key in ("raw_path", "query_string")}
     content = json.dumps(got).encode()
     headers = [(b"content-length", str(len(content)).encode())]

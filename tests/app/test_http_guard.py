@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from gunicorn.config import Config
 
 from app.hosts import Hosts
 from app.http_guard import MAX_HEAD
@@ -150,6 +151,32 @@ def test_allowed_hosts_are_served(host: str) -> None:
     for _ in range(2):  # the second time, it is remembered
         ((status, _),) = _served(f"GET / HTTP/1.1\r\nHost: {host}\r\n".encode() + CLOSE, hosts=hosts)
         assert status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "scheme"),
+    [
+        ((), "http"),
+        (("X-Forwarded-Proto: https",), "https"),
+        (("X-Forwarded-Proto: http",), "http"),
+        (("X-Forwarded-Proto: ftp",), "http"),
+        (("X-Forwarded-Ssl: on",), "https"),
+        (("X-Forwarded-Proto: https", "X-Forwarded-Ssl: on"), "https"),
+        (("X_Forwarded_Proto: https",), "http"),
+        (("X-Forwarded-Proto: https", "X-Forwarded-Proto: http"), None),
+        (("X-Forwarded-Proto: http", "X-Forwarded-Ssl: on"), None),
+    ],
+)
+def test_a_trusted_proxy_tells_https_from_http(headers: tuple[str, ...], scheme: str | None) -> None:
+    """Whichever parser reads it. What proxies contradict each other about is refused; what others say is ignored."""
+    request = GET + "".join(f"{line}\r\n" for line in headers).encode() + CLOSE
+    for pieces in ([request], [request[:10], request[10:]]):
+        ((status, got),) = _served(*pieces)
+        assert (status, got.get("scheme")) == ((200, scheme) if scheme else (400, None))
+    config = Config()
+    config.set("forwarded_allow_ips", "192.0.2.1")
+    ((status, got),) = _served(request, cfg=config)
+    assert (status, got["scheme"]) == (200, "http")
 
 
 def test_a_client_may_close_its_sending_side_after_a_request() -> None:
