@@ -12,7 +12,8 @@ def test_a_tree_has_children_of_children() -> None:
     """A server's first process starts its workers, and they may start processes, too."""
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stdout.readline() == b"1\n"
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
 
         found = tree(process.pid)
 
