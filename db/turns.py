@@ -225,7 +225,7 @@ class Turns:
 
 
 def _begin_immediate(connection: sqlite3.Connection, seconds: float) -> None:
-    """Take SQLite's own lock. Other programs may have it: wait for them, but only then set a time for it."""
+    """Take SQLite's own lock. If another program has it, wait for up to `seconds`; few turns pay for setting that."""
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
