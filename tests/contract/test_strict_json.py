@@ -163,6 +163,11 @@ _BODIES = st.one_of(
     st.lists(st.tuples(_CHARACTERS, _VALUES), max_size=3).map(
         lambda pairs: ("{" + ",".join(f"{json.dumps(k)}:{json.dumps(v)}" for k, v in pairs) + "}").encode()
     ),
+    st.recursive(
+        _VALUES, lambda part: st.lists(part, max_size=3) | st.dictionaries(_CHARACTERS, part, max_size=3), max_leaves=8
+    )
+    .map(json.dumps)
+    .map(str.encode),
     st.text(st.sampled_from('{}"a:,1 \\u0'), max_size=12).map(str.encode),
     st.binary(max_size=8),
 )
@@ -209,6 +214,13 @@ def _outcome(parse: Any, body: bytes) -> Any:
 @example(b'{"a":1,"a":1}')
 @example(b'{"a":":","a":":"}')
 @example(b'["\\"","{:",{"a":"\\\\","a":1}]')
+@example(b'{"a":1,"a":1,"b":"\\u003a"}')
+@example(b'{"a":1,"a":1,"b":"\\u003A"}')
+@example(b'{"a":":","b":"\\u003a"}')
+@example(b'{"a":":","b":111111111111111111111111111111,"c":{"d":[1,{}]}}')
+@example(b'[{"a":"[{"},{"b":"]"},[],{},[[{"c":1,"c":1}]]]')
+@example(b"[" * 100 + b"]" * 100)
+@example(b"[" * 101 + b"]" * 101)
 @example(b"[18446744073709551616, -9223372036854775809, 9223372036854775808]")
 @example(b"[1e400]")
 @example(b"[NaN]")
