@@ -66,6 +66,15 @@ def bodies() -> Iterator[tuple[str, bytes]]:
     yield "a deeply nested object", b'{"a":' * (BODY // 7) + b"1" + b"}" * (BODY // 7)
     yield "99 levels of wide arrays", b"[" * 99 + _filled(BODY - 250, "1") + b"]" * 99
     yield "properties twice", _filled(BODY, '"a":1', around="{…}")
+    yield "objects, and a property twice", _filled(BODY - 20, '{"a":1}', around='[…,{"a":1,"a":1}]')
+    yield "nested objects, and a property twice", _filled(BODY - 20, '{"a":[]}', around='[…,{"a":1,"a":1}]')
+    yield "many properties, and one twice", _filled(BODY - 20, '"#":1', around='{…,"0":1}')
+    yield "objects, and an escaped colon", _filled(BODY - 20, '{"a":1}', around='[…,"\\u003a:"]')
+    yield "objects with colons", _filled(BODY, '{"a":":"}', around="[…]")
+    yield "objects, and no end", _filled(BODY, '{"a":1}', around="[…")
+    yield "objects, and a number that is too large", _filled(BODY - 20, '{"a":1}', around="[…,1e400]")
+    yield "objects, and a long integer", _filled(BODY - 40, '{"a":1}', around="[…," + "9" * 20 + "]")
+    yield "many properties, and a surrogate", _filled(BODY - 20, '"#":1', around='{…,"a":"\\ud800"}')
     yield "a long name", json.dumps({"name": "x" * (BODY - 20)}).encode()
     yield "a long name of escapes", b'{"name":"' + b"\\u00e9" * (BODY // 6 - 5) + b'"}'
     yield "a name of unpaired surrogates", b'{"name":"' + b"\\ud800" * (BODY // 6 - 5) + b'"}'
