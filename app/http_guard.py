@@ -51,8 +51,6 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     """Whether the strict parser has the beginning of a request, without the end of its head."""
     _head_size = 0
     """The bytes of that beginning."""
-    _https_headers: dict[bytes, bytes] | None = None
-    """The headers by which the peer may tell HTTPS from HTTP, each with its value for HTTPS; None: not known yet."""
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Parse what has arrived. A request that the C parser must not parse goes to the strict one as a whole."""
@@ -112,6 +110,8 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     def _on_headers_complete(self) -> bool:
         """Check the head of a request."""
         parser = self._callback_parser
+        if self._forwarded_trust is None:
+            self._trust_peer()
         if parser.__class__ is PythonProtocol:
             super()._on_headers_complete()
         else:
@@ -124,20 +124,21 @@ class GuardedProtocol(ASGIProtocol):  # type: ignore[misc]  # Gunicorn has no ty
     def _read_head(self, parser: Any) -> None:
         """Make the request, and what receives its body, of what the C parser has read."""
         scheme = "https" if self._is_ssl else "http"
-        if self._https_headers is None:
-            self._https_headers = self._trust_peer()
-        self._current_request = head = Head(parser, scheme, self._https_headers)
+        self._current_request = head = Head(parser, scheme, self._secure_names)
         if head.needs_policy:
             self._policy(scheme).apply(head, self._forwarded_trust, self._secure_names)
         self._body_receiver = BodyReceiver(head, self)
         if not self._awaiting_request:
             self._request_ready.set()  # the connection's task looks for it; otherwise `data_received` serves it
 
-    def _trust_peer(self) -> dict[bytes, bytes]:
+    def _trust_peer(self) -> None:
+        """Set what Gunicorn knows of the peer of a connection: the headers by which it may tell HTTPS from HTTP.
+
+        Gunicorn needs only their names; here each has its value for HTTPS as well.
+        """
         self._forwarded_trust = self._policy("http")._peer_trusted_for_forwarded()  # noqa: SLF001 -- as Gunicorn does
-        headers = {name.lower().encode(): value.encode() for name, value in self._forwarded_trust[0].items()}
-        self._secure_names = headers.keys()
-        return headers
+        values = self._forwarded_trust[0]
+        self._secure_names = {name.lower().encode(): value.encode() for name, value in values.items()}
 
     def _policy(self, scheme: str) -> Any:
         peer = self.transport.get_extra_info("peername")
